@@ -1,0 +1,95 @@
+"""What one batch did, to be made durable in one transaction: progress, counts, alerts and dead letters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from monitor.core.alerts import Alert
+from monitor.core.records import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Everything before ``offset`` of this epoch of this file has been dealt with.
+
+    ``tail`` is the <= 256 bytes before ``offset``; the ledger keeps a hash of them to recognise the file again.
+    """
+
+    origin: Origin
+    offset: int
+    tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Whole numbers of records (and bytes) since the ledger was made, or the change one batch brings.
+
+    The accounting identity: ``read = scored + unparsed + filtered + sampled_out`` for everything committed.
+    """
+
+    read: int = 0
+    scored: int = 0
+    unparsed: int = 0
+    filtered: int = 0
+    sampled_out: int = 0
+    alerts: int = 0
+    bytes: int = 0
+    truncated: int = 0
+    replaced_bytes: int = 0
+    dropped_bytes: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every record read is in exactly one of the other states."""
+        return self.read == self.scored + self.unparsed + self.filtered + self.sampled_out
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be parsed: where it stands, why, and its first bytes."""
+
+    origin: Origin
+    offset: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The complete result of a batch of one stream. Committed as a whole or not at all."""
+
+    stream: str
+    positions: Sequence[Position]
+    counts: Counts
+    alerts: Sequence[Alert] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What the ledger knows of a file when a source is opened: where to go on, and the evidence it is the same file.
+
+    ``marker`` is BLAKE2b-64 of the <= 256 bytes before ``offset`` (see ``tail_marker``).
+    """
+
+    origin: Origin
+    offset: int
+    marker: bytes
+
+
+TAIL_BYTES = 256
+"""How many bytes before the committed offset identify a file: enough to differ between two logs, 3 us to hash."""
+
+
+def tail_marker(tail: bytes) -> bytes:
+    """BLAKE2b-64 of the last ``TAIL_BYTES`` of ``tail``.
+
+    >>> len(tail_marker(b"abc"))
+    8
+    """
+    return hashlib.blake2b(tail[-TAIL_BYTES:], digest_size=8).digest()

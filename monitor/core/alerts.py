@@ -1,0 +1,84 @@
+"""The alert as it is stored and sent (schema ``aemonitor.alert/v1``): one JSON object a line."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+SCHEMA = "aemonitor.alert/v1"
+
+Value = float | int | str | bool | None
+
+
+class SourceRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the record stands: ``offset`` in bytes from the start of the file's epoch."""
+
+    path: str
+    offset: int
+    file_id: str = ""
+    epoch: int = 0
+
+
+class Score(msgspec.Struct, frozen=True):
+    """``l1``: 0 = best benign, 1 = worst benign calibration record, above 1 = worse than anything benign."""
+
+    l1: float
+    value: float
+    threshold: float
+
+
+class FieldFinding(msgspec.Struct, frozen=True):
+    """One field of an alert, in its own units; ``contribution`` is its share of the excess error, 0 to 1."""
+
+    name: str
+    actual: Any
+    expected: Any
+    benign_range: str
+    contribution: float
+    reason: str
+
+
+class ModelRef(msgspec.Struct, frozen=True):
+    """The exact model version that scored the record."""
+
+    version: str
+    sha256: str
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One anomalous record. ``id`` is stable over replays, so a receiver can recognise a repetition."""
+
+    schema: str = SCHEMA
+    id: str
+    fingerprint: str
+    state: str = "firing"
+    severity: str
+    stream: str
+    key: str | None
+    time: str | None  # event time, RFC 3339 UTC
+    detected_at: str  # RFC 3339 UTC
+    source: SourceRef
+    count: int = 1
+    score: Score
+    fields: tuple[FieldFinding, ...]
+    summary: str
+    raw: str
+    model: ModelRef
+    host: str
+
+
+def alert_id(stream: str, file_id: str, epoch: int, offset: int) -> str:
+    """A 128-bit hex id that depends on nothing but the record's place.
+
+    >>> alert_id("web", "f", 0, 10) == alert_id("web", "f", 0, 10) != alert_id("web", "f", 0, 11)
+    True
+    """
+    place = f"{stream}\0{file_id}\0{epoch}\0{offset}".encode()
+    return hashlib.blake2b(place, digest_size=16).hexdigest()
+
+
+def fingerprint(stream: str, key: str | None, fields: tuple[str, ...]) -> str:
+    """A hex id that alerts of the same kind share: the stream, the key and the fields blamed most."""
+    return hashlib.blake2b("\0".join((stream, key or "", *fields)).encode(), digest_size=8).hexdigest()

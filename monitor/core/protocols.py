@@ -1,0 +1,124 @@
+"""What a plugin promises and what it may rely on. A plugin is one file ``monitor/<group>/<kind>.py`` with
+
+* a module docstring, whose first line stands in the documentation,
+* ``Config``: a frozen ``StrictModel`` (unknown keys are errors),
+* ``EXAMPLE``: a YAML text of its options that the contract tests build and run,
+* ``build(config, ...)``: makes the object; the arguments after ``config`` are the group's, given below.
+
+The module's name is the name users write. Heavy or optional libraries are imported inside the plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from monitor.core.accounting import FileState, Position
+from monitor.core.arrays import F32
+from monitor.core.clock import Clock
+from monitor.core.records import Chunk, FieldType, RawBatch, RecordBatch
+
+
+class SourceEvents(Protocol):
+    """What a source reports of itself; the telemetry layer turns it into metrics and log events."""
+
+    def rotated(self, path: str, kind: str) -> None: ...
+    def identity_reset(self, path: str, reason: str) -> None: ...
+    def file_failed(self, path: str, error: OSError) -> None: ...
+    def files(self, opened: int, tracked: int) -> None: ...
+    def bytes_abandoned(self, path: str, count: int, reason: str) -> None: ...
+    def lag(self, behind_bytes: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What a source is given: its stream's name, where it left off, and how to wake the reader.
+
+    ``wake`` may be called from any thread and only shortens a wait; a source must work if it is never called.
+    """
+
+    stream: str
+    resume: Sequence[FileState]
+    clock: Clock
+    events: SourceEvents
+    wake: Callable[[], None]
+
+
+class Source(Protocol):
+    """Reads bytes. ``build(config, context: SourceContext)``. Owned by one reader thread.
+
+    ``read`` never blocks: it returns what is there now, about ``budget_bytes`` at the most; empty means nothing new.
+    Chunks of one origin come in order and contiguous from the resumed (or first) offset. A source reads ahead of
+    what is committed; ``committed`` tells it what has become durable, so that it may let go of finished files.
+    ``exhausted`` becomes True when nothing will ever follow (end of a pipe; all files read when ``once``).
+    ``close`` may be called twice and from the owner thread only.
+    """
+
+    @property
+    def exhausted(self) -> bool: ...
+    def read(self, budget_bytes: int) -> list[Chunk]: ...
+    def committed(self, position: Position) -> None: ...
+    def close(self) -> None: ...
+
+
+class Parser(Protocol):
+    """Turns framed records into columns. ``build(config, fields: Sequence[Field] | None)``.
+
+    With ``fields`` the result has exactly these columns, typed. With None the parser finds the fields by itself and
+    returns every one with its natural type (for inference, and for the few lines that are explained).
+    Never raises for bad input: the row is marked (``ok[i] = False``) with a short reason. Stateless between calls.
+    """
+
+    def parse(self, raw: RawBatch) -> RecordBatch: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an encoder says of one value: ``expected`` and ``benign_range`` in the field's own units."""
+
+    expected: Any
+    benign_range: str
+    reason: str
+
+
+class FittedEncoder(Protocol):
+    """A feature as learned from benign data. Immutable but for keyed state (see ``interarrival``).
+
+    ``columns`` and ``novelty`` name the network columns and the novelty columns (see ``monitor.core.features``).
+    ``encode`` fills both views for every row, also for rows that are not ok (their values are missing): finite always,
+    0 in novelty columns for whatever benign data showed.
+    ``explain`` gets one encoded row and its reconstruction (network columns only).
+    ``state`` is plain JSON data; the module's ``restore(config, state)`` gives an equal encoder.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def novelty(self) -> tuple[str, ...]: ...
+    def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None: ...
+    def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding: ...
+    def state(self) -> Mapping[str, Any]: ...
+
+
+class Encoder(Protocol):
+    """How a field becomes columns, not yet fitted. ``build(config, field: str)``, ``restore(config, field, state)``.
+
+    ``wants`` is the type its field is parsed as; None for an encoder that reads the event time or the key alone.
+    ``fit`` learns from benign records only; it raises DataError, naming the field, when nothing can be learned.
+    """
+
+    @property
+    def wants(self) -> FieldType | None: ...
+    def fit(self, batch: RecordBatch) -> FittedEncoder: ...
+
+
+class Sink(Protocol):
+    """Delivers alerts. ``build(config)``. Owned by the sender thread.
+
+    ``send`` gets alerts as JSON lines (no newline) in order and returns when they are durable or accepted; it raises
+    UnavailableError to be called again later with the same alerts. ``close`` may be called twice.
+    """
+
+    def send(self, alerts: Sequence[bytes]) -> None: ...
+    def close(self) -> None: ...

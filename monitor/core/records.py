@@ -1,0 +1,126 @@
+"""What travels from the source to the encoders: bytes, framed records, parsed columns.
+
+Row ``i`` is the same record in every one of these from framing to alert. A stage may mark a row bad
+(``ok[i] = False``); it never drops or reorders one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.core.arrays import F64, I64, Bools, Column
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where bytes come from, with the evidence by which the place is found again after a restart.
+
+    ``file_id`` is opaque and durable; ``epoch`` grows by one each time the same file starts anew (truncation).
+    ``head`` is the first <= 1024 bytes as seen so far. Pipes have device and inode 0 and no head.
+    """
+
+    file_id: str
+    epoch: int
+    path: str
+    device: int = 0
+    inode: int = 0
+    head: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes as they were read, of one origin and contiguous; they may begin and end inside a record.
+
+    ``final`` says that no byte will ever follow in this epoch: an unfinished last record is complete as it stands.
+    """
+
+    origin: Origin
+    offset: int
+    data: bytes
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Framed records of one origin, in order.
+
+    ``data`` is valid UTF-8 and holds the records; record ``i`` is ``data[starts[i]:ends[i]]``, its delimiter left out.
+    Between ``ends[i]`` and ``starts[i + 1]`` stands nothing but the delimiter (``\\n`` or ``\\r\\n``), so ``data`` as a
+    whole is the lines one behind the other. ``offsets[i]`` is where record ``i`` starts in the file.
+    ``next_offset`` is the file offset just behind the last record: what is committed as progress.
+    ``tail`` is the <= 256 bytes before ``next_offset`` as they stood in the file (the tail marker is made of them).
+    ``truncated[i]``: the record was longer than the cap and only its first bytes are here.
+    """
+
+    origin: Origin
+    data: bytes
+    starts: I64  # [n]
+    ends: I64  # [n]
+    offsets: I64  # [n]
+    next_offset: int
+    tail: bytes
+    truncated: Bools  # [n]
+    replaced_bytes: int = 0  # bytes that were not UTF-8 and became U+FFFD
+    dropped_bytes: int = 0  # bytes cut off over-long records
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def line(self, row: int) -> str:
+        """The text of one record. For alerts and dead letters only; never in the hot path."""
+        return self.data[self.starts[row] : self.ends[row]].decode("utf-8")
+
+
+class FieldType(StrEnum):
+    """What a feature wants a field to be.
+
+    number: float64; null = missing, NaN = present but not a number. text: string; null = missing.
+    boolean: bool; null = missing or neither true nor false. vector: list of float64; null = missing or not a list.
+    """
+
+    NUMBER = "number"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    VECTOR = "vector"
+
+
+class Field(NamedTuple):
+    """A field by its (flattened) name and the type it is wanted as; one name may be wanted as two types."""
+
+    name: str
+    type: FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Parsed records as columns.
+
+    ``columns`` has every field that was asked for, each of length n, all-null where the field never occurs.
+    ``ok[i]`` is False for a record that could not be parsed; its values are null and ``reasons[i]`` says why.
+    ``times`` is the event time in seconds since 1970 UTC, NaN where unknown; None when the stream has no time field.
+    ``keys`` is the entity of each record, null where missing; None when the stream has no key.
+    """
+
+    raw: RawBatch
+    columns: Mapping[Field, Column]
+    ok: Bools  # [n]
+    reasons: Mapping[int, str] = field(default_factory=dict[int, str])
+    times: F64 | None = None  # [n]
+    keys: Column | None = None  # [n] string
+
+    def __len__(self) -> int:
+        return len(self.ok)
+
+    def column(self, name: str, kind: FieldType) -> Column:
+        """The column of a field that was asked for when the parser was built; KeyError otherwise."""
+        return self.columns[Field(name, kind)]
+
+
+def empty_rows() -> I64:
+    """An index of no rows."""
+    return np.empty(0, dtype=np.int64)
