@@ -74,12 +74,15 @@ class Outcome:
 class FileState:
     """What the ledger knows of a file when a source is opened: where to go on, and the evidence it is the same file.
 
-    ``marker`` is BLAKE2b-64 of the <= 256 bytes before ``offset`` (see ``tail_marker``).
+    ``marker`` is BLAKE2b-64 of the last ``tail_bytes`` (<= 256) bytes before ``offset`` (see ``tail_marker``): fewer
+    than 256 are known after a start until that many were read. ``committed_at`` is in seconds since 1970, 0 = unknown.
     """
 
     origin: Origin
     offset: int
     marker: bytes
+    tail_bytes: int = 256
+    committed_at: float = 0.0
 
 
 TAIL_BYTES = 256

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from monitor.core.strict import StrictModel
 
 Activation = Literal["tanh", "relu", "gelu", "sigmoid", "none"]
 
+WIDTH_LIMIT = 65536
+"""Widest layer that can be asked for: two such layers side by side are 17 GB of weights, more than any daemon has."""
+
+LayerWidth = Annotated[int, Field(ge=1, le=WIDTH_LIMIT)]
+
 
 class ModelConfig(StrictModel):
     """Network and training of one stream."""
 
-    hidden: Literal["auto"] | list[PositiveInt] = Field(
+    hidden: Literal["auto"] | Annotated[list[LayerWidth], Field(min_length=1, max_length=64)] = Field(
         default="auto",
         description="Layer widths between input and output, the narrowest being the bottleneck, e.g. [4, 2, 4]; "
-        "`auto` takes the powers of two between the bottleneck and the input width, mirrored.",
+        "`auto` takes the powers of two, 512 at the most, between the bottleneck and the input width, mirrored.",
     )
-    bottleneck: Literal["auto"] | PositiveInt = Field(
-        default="auto", description="Width of the narrowest layer; `auto` takes it from the number of features."
+    bottleneck: Literal["auto"] | LayerWidth = Field(
+        default="auto",
+        description="Width of the narrowest layer when `hidden` is `auto`; `auto` takes a quarter of the encoded "
+        "columns, 1 at the least and 32 at the most.",
     )
     activation: Activation = Field(default="tanh", description="After every hidden layer.")
     output_activation: Activation = Field(
@@ -30,12 +37,38 @@ class ModelConfig(StrictModel):
         default="glorot_uniform", description="Initial weights; Glorot comes with zero biases."
     )
     loss: Literal["mse", "huber", "l1"] = Field(default="mse", description="Training loss; the score is always L1.")
+    noise: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of Gaussian noise added to the input in training; the target stays clean "
+        "(denoising autoencoder).",
+    )
+    masking: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the features hidden (set to 0) from the network in each training record, so that it "
+        "learns to tell a field from the others.",
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="Optimiser.")
-    learning_rate: float = Field(default=0.01, gt=0, description="Step size of the optimiser.")
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty on the weights.")
+    learning_rate: float = Field(default=0.01, gt=0, allow_inf_nan=False, description="Step size of the optimiser.")
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="L2 penalty on the weights.")
     batch_size: PositiveInt = Field(default=256, description="Records per training step.")
     epochs: PositiveInt = Field(default=100, description="Most passes over the training data.")
     patience: int = Field(
-        default=10, ge=0, description="Stop after this many epochs without improvement; 0 never stops early."
+        default=10,
+        ge=0,
+        description="Stop after this many epochs without improvement on held-out records and keep the best weights; "
+        "0 trains every epoch and keeps the last weights.",
     )
-    seed: int = Field(default=1, ge=0, description="Seed of initial weights, shuffling and splits.")
+    seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of initial weights, shuffling, noise and masking.")
+
+    @model_validator(mode="after")
+    def _one_bottleneck(self) -> ModelConfig:
+        if self.hidden != "auto" and self.bottleneck not in ("auto", min(self.hidden)):
+            raise ValueError(
+                f"bottleneck {self.bottleneck} contradicts hidden {self.hidden}, whose narrowest layer is "
+                f"{min(self.hidden)}; leave bottleneck out or set hidden: auto"
+            )
+        return self

@@ -1,4 +1,6 @@
-"""What a plugin promises and what it may rely on. A plugin is one file ``monitor/<group>/<kind>.py`` with
+"""What a plugin promises and what it may rely on.
+
+A plugin is one file ``monitor/<group>/<kind>.py`` with
 
 * a module docstring, whose first line stands in the documentation,
 * ``Config``: a frozen ``StrictModel`` (unknown keys are errors),
@@ -12,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from monitor.core.accounting import FileState, Position
 from monitor.core.arrays import F32
 from monitor.core.clock import Clock
-from monitor.core.records import Chunk, FieldType, RawBatch, RecordBatch
+from monitor.core.records import Chunk, Field, RawBatch, RecordBatch
+from monitor.core.strict import StrictModel
 
 
 class SourceEvents(Protocol):
@@ -52,11 +55,14 @@ class Source(Protocol):
     Chunks of one origin come in order and contiguous from the resumed (or first) offset. A source reads ahead of
     what is committed; ``committed`` tells it what has become durable, so that it may let go of finished files.
     ``exhausted`` becomes True when nothing will ever follow (end of a pipe; all files read when ``once``).
+    ``pause`` is how many seconds the driver may sleep after a ``read`` that found nothing.
     ``close`` may be called twice and from the owner thread only.
     """
 
     @property
     def exhausted(self) -> bool: ...
+    @property
+    def pause(self) -> float: ...
     def read(self, budget_bytes: int) -> list[Chunk]: ...
     def committed(self, position: Position) -> None: ...
     def close(self) -> None: ...
@@ -83,13 +89,13 @@ class Finding:
 
 
 class FittedEncoder(Protocol):
-    """A feature as learned from benign data. Immutable but for keyed state (see ``interarrival``).
+    """A feature as learned from benign data. Immutable but for keyed state (see ``KeyedEncoder``).
 
     ``columns`` and ``novelty`` name the network columns and the novelty columns (see ``monitor.core.features``).
-    ``encode`` fills both views for every row, also for rows that are not ok (their values are missing): finite always,
-    0 in novelty columns for whatever benign data showed.
-    ``explain`` gets one encoded row and its reconstruction (network columns only).
-    ``state`` is plain JSON data; the module's ``restore(config, state)`` gives an equal encoder.
+    ``encode`` gets both views zeroed, one row a record, and writes them in place, also for rows that are not ok (their
+    values are missing): finite always, 0 in novelty columns for whatever benign data showed.
+    ``explain`` gets one encoded row and its reconstruction (network columns only); its texts are printable.
+    ``state`` is plain JSON data; the module's ``restore(config, field, state)`` gives an equal encoder.
     """
 
     @property
@@ -101,15 +107,32 @@ class FittedEncoder(Protocol):
     def state(self) -> Mapping[str, Any]: ...
 
 
+@runtime_checkable
+class KeyedEncoder(Protocol):
+    """A fitted encoder that also remembers what it has seen of each key; that memory is no part of ``state``.
+
+    ``keyed_state`` is plain JSON data, to be made durable together with the progress it belongs to.
+    ``load_keyed_state`` raises StateError, naming what is wrong, for data it did not make; nothing is changed then.
+    """
+
+    def keyed_state(self) -> Mapping[str, Any]: ...
+    def load_keyed_state(self, state: Mapping[str, Any]) -> None: ...
+
+
 class Encoder(Protocol):
     """How a field becomes columns, not yet fitted. ``build(config, field: str)``, ``restore(config, field, state)``.
 
-    ``wants`` is the type its field is parsed as; None for an encoder that reads the event time or the key alone.
-    ``fit`` learns from benign records only; it raises DataError, naming the field, when nothing can be learned.
+    ``config`` and ``field`` are what ``build`` was given. ``fields`` are the columns it reads: none for an encoder that
+    needs only the event time or the key. Its class stands in the plugin's module, whose name is its kind.
+    ``fit`` learns from benign records that are ok; it raises DataError, naming the field, when nothing can be learned.
     """
 
     @property
-    def wants(self) -> FieldType | None: ...
+    def config(self) -> StrictModel: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def fields(self) -> tuple[Field, ...]: ...
     def fit(self, batch: RecordBatch) -> FittedEncoder: ...
 
 

@@ -67,6 +67,7 @@ class RawBatch:
     truncated: Bools  # [n]
     replaced_bytes: int = 0  # bytes that were not UTF-8 and became U+FFFD
     dropped_bytes: int = 0  # bytes cut off over-long records
+    input_bytes: int = 0  # bytes these records took in the file, delimiters included
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -74,6 +75,10 @@ class RawBatch:
     def line(self, row: int) -> str:
         """The text of one record. For alerts and dead letters only; never in the hot path."""
         return self.data[self.starts[row] : self.ends[row]].decode("utf-8")
+
+
+HEADER = "header"
+"""The reason of a row that is a column header: not a record, so it is counted as filtered, not as unparsed."""
 
 
 class FieldType(StrEnum):

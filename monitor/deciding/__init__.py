@@ -1,1 +1,1 @@
-"""TODO"""
+"""Which scores become alerts."""

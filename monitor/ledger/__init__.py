@@ -1,1 +1,9 @@
-"""TODO"""
+"""One SQLite file in which progress, counters, alerts and dead letters become durable together, or not at all."""
+
+from __future__ import annotations
+
+from monitor.ledger.errors import LedgerUnavailableError, ProgressError
+from monitor.ledger.ledger import Ledger
+from monitor.ledger.outbox import Retention
+
+__all__ = ["Ledger", "LedgerUnavailableError", "ProgressError", "Retention"]

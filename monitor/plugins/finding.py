@@ -8,6 +8,7 @@ from functools import cache
 from types import ModuleType
 
 import monitor
+from monitor.core.strict import StrictModel
 
 GROUPS = ("sources", "parsers", "encoders", "sinks")
 
@@ -24,12 +25,28 @@ def kinds(group: str) -> tuple[str, ...]:
 
 
 def module(group: str, kind: str) -> ModuleType:
-    """The plugin's module. ``kind`` must be one of ``kinds(group)``; whoever reads a configuration checks that first."""
+    """The plugin's module; ``kind`` is one of ``kinds(group)``, as whoever reads a configuration has checked."""
     if kind not in kinds(group):
         raise KeyError(f"{group} has no kind {kind!r}; there are {', '.join(kinds(group))}")
     return importlib.import_module(f"monitor.{group}.{kind}")
 
 
+def encoder_module(kind: str) -> ModuleType:
+    """The module of an encoder, as bundles name it."""
+    return module("encoders", kind)
+
+
 def summary(group: str, kind: str) -> str:
     """The first line of the plugin's docstring: its line in the documentation."""
     return (module(group, kind).__doc__ or "").strip().splitlines()[0]
+
+
+def options_model(group: str, kind: str) -> type[StrictModel]:
+    """The model of the plugin's options: its ``Config``."""
+    model: type[StrictModel] = module(group, kind).Config
+    return model
+
+
+def default_options(group: str, kind: str) -> StrictModel:
+    """The plugin's options with nothing written. ValidationError when there are required ones."""
+    return options_model(group, kind)()

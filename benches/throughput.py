@@ -1,0 +1,207 @@
+"""Records per CPU second of the whole path, against mtail on the same files in the same run.
+
+The whole path is: tail from disk, frame, parse, encode, autoencoder, L1 score, decide, commit to the ledger. Each
+program runs as a process of its own on one core, in turns. The processor time of starting (measured on an empty file)
+is left out on both sides and shown beside: a daemon starts once.
+
+Usage: python benches/throughput.py [--records N] [--rounds N] [--only json,access,csv,text]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import workloads
+
+HERE = Path(__file__).resolve().parent
+OUT = HERE.parent / "bench-out"
+TRAINING_RECORDS = 20_000
+CORE = max(os.sched_getaffinity(0))
+"""All programs are pinned to this core."""
+
+SENSOR_FEATURES = "\n".join(f"      s{i:02d}: numeric" for i in range(workloads.SENSORS))
+STREAMS = {
+    "json": f"""parser: json_lines
+    time: {{field: time}}
+    key: device
+    features:
+      mode: categorical
+      site: categorical
+{SENSOR_FEATURES}""",
+    "access": """parser: access_log
+    time: {field: time}
+    key: remote_addr
+    features:
+      method: categorical
+      path: path
+      status: categorical
+      bytes: numeric
+      referer: categorical
+      agent: categorical""",
+    "csv": f"""parser: {{csv_rows: {{columns: [{", ".join(f"s{i:02d}" for i in range(workloads.SENSORS))}]}}}}
+    features:
+{SENSOR_FEATURES}""",
+    "text": """parser: syslog
+    time: {field: time}
+    key: host
+    features:
+      host: categorical
+      program: categorical
+      message: text""",
+}
+TARGETS = {"json": 2.5, "access": 2.5, "text": 1.2}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a finished process cost."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    rss_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: medians over the rounds; rates are per CPU second, start left out."""
+
+    workload: str
+    records: int
+    line_bytes: float
+    records_per_cpu_second: float
+    mb_per_cpu_second: float
+    cpu_seconds_per_million: float
+    start_cpu_seconds: float
+    rss_mb: float
+    mtail_records_per_cpu_second: float
+    ratio: float
+
+
+def run(command: list[str], environment: dict[str, str]) -> Usage:
+    """Run to the end on one core; the operating system's own accounting of the finished process."""
+    import time
+
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        ["taskset", "-c", str(CORE), *command],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    complaint = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {complaint.decode()[-2000:]}")
+    return Usage(usage.ru_utime + usage.ru_stime, time.monotonic() - begun, usage.ru_maxrss / 1024)
+
+
+class Contest:
+    """One workload: aemonitor with a trained model, and mtail with one regular expression."""
+
+    def __init__(self, name: str, records: int) -> None:
+        self.name = name
+        self.directory = OUT / name
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self.data = workloads.write(name, OUT / f"{name}-{records}.log", records)
+        self.training = workloads.write(name, OUT / f"{name}-{TRAINING_RECORDS}.log", TRAINING_RECORDS)
+        self.programs = self.directory / "mtail"
+        self.programs.mkdir()
+        shutil.copy(HERE / "mtail" / f"{name}.mtail", self.programs)
+        self._aemonitor("retrain", self.training, "--input", str(self.training))
+
+    def _aemonitor(self, command: str, data: Path, *options: str) -> Usage:
+        config = self.directory / "aemonitor.yaml"
+        config.write_text(
+            f"server: {{listen: none}}\nstate_dir: {self.directory / 'state'}\ndevice: cpu\n"
+            f"streams:\n  bench:\n    source: {{file_tail: {{include: ['{data}']}}}}\n    {STREAMS[self.name]}\n"
+            # An alert costs far more than a record; a limit out of reach measures the path every record takes.
+            "    alert: {threshold: 1000000.0}\n"
+        )
+        program = [str(Path(sys.executable).parent / "aemonitor"), command, "--config", str(config), *options]
+        return run(program, {"OMP_NUM_THREADS": "1"})
+
+    def aemonitor(self, data: Path) -> Usage:
+        """Read the file to its end, from a fresh ledger."""
+        for stale in (self.directory / "state").glob("ledger.sqlite3*"):
+            stale.unlink()
+        return self._aemonitor("run", data, "--once", "--log-level", "warning")
+
+    def mtail(self, data: Path) -> Usage:
+        """One regular expression a line over the whole file."""
+        return run(["mtail", "-one_shot", "-logs", str(data), "-progs", str(self.programs)], {"GOMAXPROCS": "1"})
+
+
+def measure(name: str, records: int, rounds: int) -> Row:
+    """Run both in turns; medians."""
+    contest = Contest(name, records)
+    empty = OUT / "empty.log"
+    empty.write_bytes(b"")
+    start, mtail_start = contest.aemonitor(empty), contest.mtail(empty)
+    pairs = [(contest.aemonitor(contest.data), contest.mtail(contest.data)) for _ in range(rounds)]
+    ours = [records / (a.cpu_seconds - start.cpu_seconds) for a, _ in pairs]
+    theirs = [records / (b.cpu_seconds - mtail_start.cpu_seconds) for _, b in pairs]
+    line_bytes = contest.data.stat().st_size / records
+    rate = statistics.median(ours)
+    return Row(
+        workload=name,
+        records=records,
+        line_bytes=line_bytes,
+        records_per_cpu_second=rate,
+        mb_per_cpu_second=rate * line_bytes / 1e6,
+        cpu_seconds_per_million=1e6 / rate,
+        start_cpu_seconds=start.cpu_seconds,
+        rss_mb=max(a.rss_mb for a, _ in pairs),
+        mtail_records_per_cpu_second=statistics.median(theirs),
+        ratio=statistics.median(a / b for a, b in zip(ours, theirs, strict=True)),
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = [
+        (
+            "| workload | bytes a line | records/CPU s | MB/CPU s | CPU s per million | RSS MB | start CPU s "
+            "| mtail records/CPU s | ratio to mtail |"
+        ),
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r.workload} | {r.line_bytes:.0f} | {r.records_per_cpu_second:,.0f} | {r.mb_per_cpu_second:.0f} "
+        f"| {r.cpu_seconds_per_million:.2f} | {r.rss_mb:.0f} | {r.start_cpu_seconds:.1f} "
+        f"| {r.mtail_records_per_cpu_second:,.0f} | {r.ratio:.2f} |"
+        for r in rows
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print the table, keep the figures as JSON."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--records", type=int, default=1_000_000)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--only", default=",".join(workloads.WORKLOADS))
+    given = options.parse_args()
+    if shutil.which("mtail") is None:
+        raise SystemExit("mtail is not installed; on Debian: apt-get install mtail")
+    OUT.mkdir(exist_ok=True)
+    rows: list[Row] = []
+    for name in given.only.split(","):
+        rows.append(measure(name, given.records, given.rounds))
+        print(table(rows[-1:]), flush=True)
+    (OUT / "throughput.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
+    print(f"\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()

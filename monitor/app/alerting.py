@@ -1,0 +1,131 @@
+"""Writes the alerts of a batch: the only per-record work, done for the few rows that crossed the threshold."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from monitor.core.alerts import Alert, ModelRef, Score, SourceRef, alert_id, fingerprint
+from monitor.core.arrays import I64
+from monitor.core.clock import Clock
+from monitor.core.features import FeatureMatrix
+from monitor.core.protocols import Parser
+from monitor.core.records import RecordBatch
+from monitor.core.rows import lines_of
+from monitor.explaining.fields import Anomaly, field_findings, summarise
+from monitor.ingest.features import FeatureSpace
+from monitor.model.bundle import Bundle
+from monitor.scoring.l1 import L1Scorer
+from monitor.scoring.scores import ScoreBatch
+
+RAW_CHARACTERS = 4096
+"""Of the record's own text, this much goes into the alert."""
+CRITICAL_RATIO = 3.0
+"""A score this many times the threshold is critical, not a warning."""
+
+
+class AlertWriter:
+    """Turns anomalous rows into alerts.
+
+    ``natural`` is the stream's parser asked for no particular field: it gives the values as a person wrote them.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        natural: Parser,
+        features: FeatureSpace,
+        scorer: L1Scorer,
+        bundle: Bundle,
+        *,
+        threshold: float,
+        clock: Clock,
+    ) -> None:
+        self.stream = stream
+        self.bundle = bundle
+        self._natural = natural
+        self._features = features
+        self._scorer = scorer
+        self._threshold = threshold
+        self._clock = clock
+        self._host = socket.gethostname()
+        self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
+
+    def write(self, records: RecordBatch, matrix: FeatureMatrix, scores: ScoreBatch, rows: I64) -> tuple[Alert, ...]:
+        """One alert for each row of ``rows``, in order; nothing is computed when there is none."""
+        if not len(rows):
+            return ()
+        values = matrix.values[rows]
+        reconstruction = self._scorer.reconstruct(values)
+        errors = self._scorer.field_errors(values, reconstruction)
+        actual = natural_values(self._natural.parse(lines_of(records.raw, rows)))
+        detected = rfc3339(self._clock.now())
+        return tuple(
+            self._alert(
+                records, scores, int(row), Anomaly(values[i], reconstruction[i], errors[i]), actual[i], detected
+            )
+            for i, row in enumerate(rows)
+        )
+
+    def _alert(
+        self,
+        records: RecordBatch,
+        scores: ScoreBatch,
+        row: int,
+        anomaly: Anomaly,
+        actual: Mapping[str, Any],
+        detected: str | None,
+    ) -> Alert:
+        raw, origin = records.raw, records.raw.origin
+        offset = int(raw.offsets[row])
+        score = float(scores.scores[row])
+        key = None if records.keys is None else records.keys[row].as_py()
+        values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
+        means = self.bundle.contents.calibration.field_means
+        fields = field_findings(anomaly, self._features.layout, means, values, self._features.explain)
+        return Alert(
+            id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
+            fingerprint=fingerprint(self.stream, key, tuple(field.name for field in fields[:1])),
+            severity="critical" if score >= CRITICAL_RATIO * self._threshold else "warning",
+            stream=self.stream,
+            key=key,
+            time=None if records.times is None else rfc3339(float(records.times[row])),
+            detected_at=detected or "",
+            source=SourceRef(path=origin.path, offset=offset, file_id=origin.file_id, epoch=origin.epoch),
+            score=Score(l1=score, value=score, threshold=self._threshold),
+            fields=fields,
+            summary=summarise(self.stream, fields, score, self._threshold),
+            raw=raw.line(row)[:RAW_CHARACTERS],
+            model=self._model,
+            host=self._host,
+        )
+
+
+def natural_values(records: RecordBatch) -> Sequence[dict[str, Any]]:
+    """Each row as a mapping from field name to the value as it was written; missing fields are left out."""
+    rows: list[dict[str, Any]] = [{} for _ in range(len(records))]
+    for field, column in records.columns.items():
+        for row, value in zip(rows, column.to_pylist(), strict=True):
+            if value is not None:
+                row[field.name] = value
+    return rows
+
+
+def rfc3339(seconds: float) -> str | None:
+    """Seconds since 1970 as RFC 3339 in UTC with milliseconds; None for an unknown time.
+
+    >>> rfc3339(0.5)
+    '1970-01-01T00:00:00.500Z'
+    >>> rfc3339(float("nan"))
+    """
+    if not np.isfinite(seconds):
+        return None
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,117 @@
+"""Puts the stages of a stream together from its configuration; what is built here is handed downwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from monitor import plugins
+from monitor.app.alerting import AlertWriter
+from monitor.app.pipeline import Pipeline
+from monitor.core.clock import Clock
+from monitor.core.config import Config, StreamConfig
+from monitor.core.errors import BundleError, TryLaterError, UsageError
+from monitor.core.protocols import Encoder, Parser
+from monitor.core.records import Field
+from monitor.deciding.threshold import Decider
+from monitor.ingest.features import FeatureSpace
+from monitor.ingest.framing import Framer
+from monitor.ingest.reading import Ingest, TimeColumn, wanted_fields
+from monitor.model.bundle import Bundle, current_version, load, stream_directory
+from monitor.model.device import choose_device
+from monitor.plugins import resolve_state_dir
+from monitor.scoring.l1 import L1Scorer
+
+
+def models_root(config: Config) -> Path:
+    """Where the published models of this configuration stand."""
+    return resolve_state_dir(config, os.environ) / "models"
+
+
+def chosen_streams(config: Config, names: Sequence[str]) -> dict[str, StreamConfig]:
+    """The streams named, or all.
+
+    Raises:
+        UsageError: a name is not a stream of the configuration.
+    """
+    for name in names:
+        if name not in config.streams:
+            known = ", ".join(config.streams)
+            raise UsageError(f"there is no stream {name!r} in the configuration; there are: {known}")
+    return {name: stream for name, stream in config.streams.items() if not names or name in names}
+
+
+def build_encoders(stream: StreamConfig) -> dict[str, Encoder]:
+    """The unfitted encoders of a stream, by feature name."""
+    return {
+        name: plugins.module("encoders", feature.kind).build(feature.options, feature.field)
+        for name, feature in stream.features.items()
+    }
+
+
+def build_parser(stream: StreamConfig, fields: Sequence[Field] | None) -> Parser:
+    """The stream's parser; with None it finds the fields by itself."""
+    parser: Parser = plugins.module("parsers", stream.parser.kind).build(stream.parser.options, fields)
+    return parser
+
+
+def build_ingest(stream: StreamConfig, fields: Sequence[Field]) -> Ingest:
+    """Parsing with event time and key, for features that read ``fields``."""
+    time = None if stream.time is None else TimeColumn(stream.time.field, stream.time.format, stream.time.timezone)
+    parser = build_parser(stream, wanted_fields(fields, time=time, key=stream.key))
+    return Ingest(parser, time=time, key=stream.key)
+
+
+def new_framer(config: Config) -> Callable[[], Framer]:
+    """A maker of framers with the configured limits."""
+    limits = config.limits
+    return lambda: Framer(max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records)
+
+
+def load_pipeline(config: Config, name: str, clock: Clock, version: str | None = None) -> Pipeline:
+    """The stream's data path with its current model, or with a given version.
+
+    Raises:
+        TryLaterError: nothing has been published for the stream yet.
+        BundleError: the bundle is damaged, foreign, or was made for other features than are configured.
+    """
+    stream = config.streams[name]
+    bundle = load_bundle(config, name, version)
+    contents = bundle.contents
+    features = FeatureSpace.restore(contents.features, partial(plugins.module, "encoders"))
+    check_fit(name, stream, bundle, features)
+    scorer = L1Scorer(contents.module, features.layout, contents.calibration, choose_device(config.device)[0])
+    alerts = AlertWriter(
+        name, build_parser(stream, None), features, scorer, bundle, threshold=stream.alert.threshold, clock=clock
+    )
+    ingest = build_ingest(stream, features.fields)
+    return Pipeline(name, ingest, features, scorer, Decider(stream.alert.threshold), alerts)
+
+
+def load_bundle(config: Config, name: str, version: str | None) -> Bundle:
+    """The checked bundle of a stream: its current one, or a given version.
+
+    Raises:
+        TryLaterError: nothing has been published for the stream yet.
+        BundleError: the bundle is damaged or foreign.
+    """
+    directory = stream_directory(models_root(config), name)
+    if version is None and current_version(models_root(config), name) is None:
+        raise TryLaterError(f"no model has been published yet; run `aemonitor retrain --stream {name}`")
+    return load(directory / version if version else directory, name)
+
+
+def check_fit(name: str, stream: StreamConfig, bundle: Bundle, features: FeatureSpace) -> None:
+    """A model speaks only for the features it was trained on.
+
+    Raises:
+        BundleError: the configuration's features are not those of the bundle.
+    """
+    changed = features.changed(build_encoders(stream))
+    if changed:
+        raise BundleError(
+            f"model {bundle.version} of stream {name} was trained with other features (different now: "
+            f"{', '.join(changed)}); run `aemonitor retrain --stream {name}`"
+        )

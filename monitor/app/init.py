@@ -1,0 +1,83 @@
+"""From a sample to a configuration that works without editing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitor.core.errors import CannotCreateError, NoInputError
+from monitor.core.records import RawBatch
+from monitor.ingest.reading import read_files
+from monitor.plugins import load_config_text
+from monitor.training.draft_yaml import render
+from monitor.training.inference import Draft, infer
+
+SAMPLE_RECORDS = 50_000
+"""Enough to see rare values, little enough to answer within seconds."""
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+def draft_config(
+    samples: Sequence[str], *, stream: str | None, state_dir: Path | None, listen: str | None
+) -> tuple[str, Draft]:
+    """The text of a configuration for the sampled files, and what was found.
+
+    The text is validated as a user's would be before it is returned.
+
+    Raises:
+        NoInputError: a file is missing or the sample is empty.
+    """
+    draft = infer(read_sample(samples))
+    paths = [Path(sample).absolute() for sample in samples if sample != "-" and not sample.endswith(COMPRESSED)]
+    text = render(draft, stream or stream_name(samples), paths, state_dir=state_dir, listen=listen)
+    load_config_text(text, "the drafted configuration")
+    return text, draft
+
+
+def read_sample(samples: Sequence[str]) -> RawBatch:
+    """The first records of the samples as one batch.
+
+    Raises:
+        NoInputError: there is no line at all.
+    """
+    from monitor.core.rows import joined_lines
+
+    taken: list[RawBatch] = []
+    records = 0
+    for raw in read_files([Path(sample) for sample in samples]):
+        taken.append(raw)
+        records += len(raw)
+        if records >= SAMPLE_RECORDS:
+            break
+    if not records:
+        raise NoInputError(f"{', '.join(samples)}: no line to learn from")
+    return joined_lines(taken)
+
+
+def stream_name(samples: Sequence[str]) -> str:
+    """A stream name made of the first file's name: letters, digits, `-` and `_`.
+
+    >>> stream_name(["/var/log/nginx/access.log"]), stream_name(["-"])
+    ('access', 'stdin')
+    """
+    if samples[0] == "-":
+        return "stdin"
+    stem = Path(samples[0]).name.split(".")[0].lower()
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem).strip("-_") or "log"
+
+
+def write_config(text: str, path: Path, *, force: bool) -> None:
+    """Write the configuration; an existing file is kept unless ``force``.
+
+    Raises:
+        CannotCreateError: the file exists, or its directory cannot be written.
+    """
+    mode = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        with os.fdopen(os.open(path, mode, 0o644), "w") as out:
+            out.write(text)
+    except FileExistsError:
+        raise CannotCreateError(f"{path} exists; give another name with -o, or --force to replace it") from None
+    except OSError as error:
+        raise CannotCreateError(f"{path}: {error.strerror}") from None

@@ -1,0 +1,129 @@
+"""The data path of one stream, from framed bytes to an outcome ready to commit. Read it aloud: it is the program."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitor.app.alerting import AlertWriter
+from monitor.core.accounting import Counts, DeadLetter, Outcome, Position
+from monitor.core.arrays import F64
+from monitor.core.features import FeatureMatrix
+from monitor.core.records import HEADER, RawBatch, RecordBatch
+from monitor.deciding.threshold import Decider
+from monitor.ingest.features import FeatureSpace
+from monitor.ingest.reading import Ingest
+from monitor.model.bundle import Bundle
+from monitor.scoring.l1 import L1Scorer
+from monitor.scoring.scores import ScoreBatch
+
+DEAD_LETTER_SAMPLE = 10
+"""Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
+DEAD_LETTER_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What became of one batch: the outcome to commit, and what telemetry wants to know of it."""
+
+    outcome: Outcome
+    scores: F64  # [scored]
+    newest_time: float | None  # event time, seconds since 1970
+    stage_seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A batch after scoring, before anything is decided: what offline tools work on."""
+
+    records: RecordBatch
+    matrix: FeatureMatrix
+    scores: ScoreBatch
+
+
+class Pipeline:
+    """One stream with one published model. Used by one thread at a time; keyed state lives in its features."""
+
+    def __init__(
+        self,
+        stream: str,
+        ingest: Ingest,
+        features: FeatureSpace,
+        scorer: L1Scorer,
+        decider: Decider,
+        alerts: AlertWriter,
+    ) -> None:
+        self.stream = stream
+        self.ingest = ingest
+        self.features = features
+        self.scorer = scorer
+        self.decider = decider
+        self.alerts = alerts
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model version in use."""
+        return self.alerts.bundle
+
+    def score(self, raw: RawBatch) -> Scored:
+        """Parse, encode and score; nothing is decided or counted."""
+        records = self.ingest.parse(raw)
+        matrix = self.features.encode(records)
+        return Scored(records, matrix, self.scorer.score(matrix))
+
+    def process(self, raw: RawBatch) -> Processed:
+        """The whole path for one batch."""
+        clock = [time.perf_counter()]
+        records = self.ingest.parse(raw)
+        clock.append(time.perf_counter())
+        matrix = self.features.encode(records)
+        clock.append(time.perf_counter())
+        scores = self.scorer.score(matrix)
+        clock.append(time.perf_counter())
+        rows = self.decider.alerts(scores.scores, records.ok)
+        alerts = self.alerts.write(records, matrix, scores, rows)
+        clock.append(time.perf_counter())
+        outcome = Outcome(
+            stream=self.stream,
+            positions=(Position(raw.origin, raw.next_offset, raw.tail),),
+            counts=replace(count(records), alerts=len(alerts)),
+            alerts=alerts,
+            dead_letters=dead_letters(records),
+        )
+        seconds = dict(zip(("parse", "encode", "score", "decide"), np.diff(clock).tolist(), strict=True))
+        return Processed(outcome, scores.scores[records.ok], newest(records), seconds)
+
+
+def count(records: RecordBatch) -> Counts:
+    """What happened to each record of a batch; header lines are filtered, not unparsed."""
+    raw, bad = records.raw, len(records) - int(records.ok.sum())
+    filtered = sum(reason == HEADER for reason in records.reasons.values())
+    return Counts(
+        read=len(records),
+        scored=len(records) - bad,
+        unparsed=bad - filtered,
+        filtered=filtered,
+        bytes=raw.input_bytes,
+        truncated=int(raw.truncated.sum()),
+        replaced_bytes=raw.replaced_bytes,
+        dropped_bytes=raw.dropped_bytes,
+    )
+
+
+def dead_letters(records: RecordBatch) -> tuple[DeadLetter, ...]:
+    """The first few unparsed records of a batch, with the reason."""
+    raw = records.raw
+    rows = [row for row, reason in records.reasons.items() if reason != HEADER][:DEAD_LETTER_SAMPLE]
+    return tuple(
+        DeadLetter(raw.origin, int(raw.offsets[row]), records.reasons[row], raw.line(row)[:DEAD_LETTER_CHARACTERS])
+        for row in rows
+    )
+
+
+def newest(records: RecordBatch) -> float | None:
+    """The latest event time of a batch, if any is known."""
+    if records.times is None or not np.isfinite(records.times).any():
+        return None
+    return float(np.nanmax(records.times))

@@ -1,0 +1,83 @@
+"""The registry commands: which models are published, what they are, and whether they are sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from monitor.app.compose import chosen_streams, models_root
+from monitor.core.errors import NoInputError, UsageError
+from monitor.model.bundle import current_version, stream_directory, verify, versions
+from monitor.model.manifest import CARD, MANIFEST, decode
+from monitor.plugins import load_config
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A published version; ``records`` is how many it learned and calibrated from."""
+
+    stream: str
+    version: str
+    current: bool
+    created: str
+    records: int
+
+
+def list_versions(config_path: Path, stream: str | None) -> list[Version]:
+    """All versions of a stream, or of all, oldest first."""
+    config = load_config(config_path)
+    root = models_root(config)
+    found: list[Version] = []
+    for name in chosen_streams(config, [stream] if stream else []):
+        current = current_version(root, name)
+        for version in versions(root, name):
+            path = stream_directory(root, name) / version / MANIFEST
+            manifest = decode(path.read_bytes(), path)
+            data = manifest.data
+            records = data.train + data.early_stop + data.calibration
+            found.append(Version(name, version, version == current, manifest.created, records))
+    return found
+
+
+def card(config_path: Path, stream: str | None, version: str | None) -> str:
+    """The model card of a version."""
+    return _file(config_path, stream, version, CARD)
+
+
+def manifest(config_path: Path, stream: str | None, version: str | None) -> str:
+    """The manifest of a version, as JSON."""
+    return _file(config_path, stream, version, MANIFEST)
+
+
+def verify_versions(config_path: Path, stream: str | None, version: str | None) -> Iterator[str]:
+    """Check the given version, or every one, completely; gives the name of each sound one.
+
+    Raises:
+        BundleError: the first that is not sound, with file and reason.
+        NoInputError: nothing has been published.
+    """
+    config = load_config(config_path)
+    root = models_root(config)
+    checked = 0
+    for name in chosen_streams(config, [stream] if stream else []):
+        for found in versions(root, name):
+            if version in (None, found):
+                verify(stream_directory(root, name) / found)
+                checked += 1
+                yield f"{name}/{found}"
+    if not checked:
+        raise NoInputError(f"no published model {version or ''} was found under {root}; run `aemonitor retrain`")
+
+
+def _file(config_path: Path, stream: str | None, version: str | None, name: str) -> str:
+    config = load_config(config_path)
+    chosen = chosen_streams(config, [stream] if stream else [])
+    if len(chosen) > 1:
+        raise UsageError(f"say which stream with --stream: {', '.join(chosen)}")
+    (only,) = chosen
+    root = models_root(config)
+    wanted = version or current_version(root, only)
+    if wanted not in versions(root, only):
+        raise NoInputError(f"stream {only} has no published model {wanted or ''}; see `aemonitor models list`")
+    return (stream_directory(root, only) / wanted / name).read_text()

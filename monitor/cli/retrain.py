@@ -1,0 +1,43 @@
+"""``aemonitor retrain``: learn from benign records and publish the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.cli import config_option
+
+
+@click.command("retrain", short_help="Train on benign records and publish the model.")
+@config_option
+@click.option("--stream", "streams", multiple=True, metavar="S", help="Only this stream; may be given several times.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Benign records; default: the files the stream's source reads. Several times for several files.",
+)
+@click.option("--max-records", default=200_000, show_default=True, help="Use at most the newest this many.")
+@click.option("--dry-run", is_flag=True, help="Train and report, but publish nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    config: Path, streams: tuple[str, ...], inputs: tuple[Path, ...], max_records: int, *, dry_run: bool, as_json: bool
+) -> None:
+    """Train on benign data only and publish a bundle that a running daemon takes up by itself."""
+    from monitor.app.retrain import retrain_streams
+    from monitor.cli.progress import training_progress
+
+    with training_progress() as progress:
+        reports = retrain_streams(
+            config, streams=streams, inputs=inputs, max_records=max_records, dry_run=dry_run, progress=progress
+        )
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(reports))
+    else:
+        for report in reports:
+            click.echo(report.text())

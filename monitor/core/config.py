@@ -1,0 +1,236 @@
+"""The configuration as the program uses it: complete, checked, frozen. How it is read stands in ``config_reading``."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from monitor.core.model_config import ModelConfig
+from monitor.core.names import did_you_mean, quoted
+from monitor.core.strict import StrictModel
+
+NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
+"""Names of streams and sinks: they become file names, unit names and label values."""
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_DEVICE = r"auto|cpu|cuda|cuda:[0-9]{1,3}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A chosen kind with its checked options, an instance of the kind's own ``Config``."""
+
+    kind: str
+    options: SerializeAsAny[StrictModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature: how ``field`` is encoded. ``name`` is the feature's name, and the field's unless that is given."""
+
+    name: str
+    field: str
+    kind: str
+    options: SerializeAsAny[StrictModel]
+
+
+class Catalog(Protocol):
+    """What may be written where a plugin is expected. ``group`` is sources, parsers, encoders or sinks."""
+
+    def kinds(self, group: str) -> tuple[str, ...]:
+        """The kinds of a group, sorted."""
+        ...
+
+    def options_model(self, group: str, kind: str) -> type[StrictModel]:
+        """The model of a kind's options; ``kind`` is one of ``kinds(group)``."""
+        ...
+
+
+def parse_listen(text: str) -> tuple[str, int] | None:
+    """Host and port of ``HOST:PORT`` or ``[IPV6]:PORT``; an empty host is every interface; None for ``none``.
+
+    >>> parse_listen("[::1]:9464"), parse_listen(":9464"), parse_listen("none")
+    (('::1', 9464), ('', 9464), None)
+
+    Raises:
+        ValueError: it is none of these; the message is for the user.
+    """
+    if text == "none":
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError(f"expected HOST:PORT such as 127.0.0.1:9464, or none, got {quoted(text)}")
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+        except ValueError:
+            raise ValueError(f"{quoted(host[1:-1])} is not an IPv6 address") from None
+    if host and not _HOST.fullmatch(host):
+        raise ValueError(
+            f"{quoted(host)} is not a host name or address; an IPv6 address stands in brackets: [::1]:9464"
+        )
+    return host, int(port)
+
+
+def _listen(text: str) -> str:
+    parse_listen(text)
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a directory of zones an OSError
+        near = did_you_mean(name, available_timezones())
+        raise ValueError(f"there is no time zone {quoted(name)}{near or '; names are like Europe/Berlin'}") from None
+    return name
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(_DEVICE, name):
+        raise ValueError(f"expected auto, cpu, cuda or cuda:N, got {quoted(name)}")
+    return name
+
+
+def _distinct(names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{quoted(twice[0])} is listed twice")
+    return names
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+FieldName = Annotated[str, Field(min_length=1)]
+
+
+class ServerConfig(StrictModel):
+    """The HTTP server: metrics, health, API and status page."""
+
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:9464",
+        description="Address and port as HOST:PORT; port 0 takes any free one; `none` switches the server off.",
+    )
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port; None when the server is off. An empty host is every interface."""
+        return parse_listen(self.listen)
+
+
+class LimitsConfig(StrictModel):
+    """How much is held in memory at a time; the defaults suit a small machine."""
+
+    max_batch_records: int = Field(
+        default=4096, ge=1, le=1_000_000, description="Most records that are scored and committed together."
+    )
+    max_batch_delay_ms: int = Field(
+        default=25,
+        ge=0,
+        le=60_000,
+        description="Longest time that wake-ups are collected before reading, milliseconds.",
+    )
+    queue_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=65_536, description="Most bytes read but not yet scored, for all streams together."
+    )
+    max_record_bytes: int = Field(
+        default=262_144,
+        ge=256,
+        description="Longest record in bytes; of a longer one the beginning is scored and the rest is counted.",
+    )
+
+    @model_validator(mode="after")
+    def _a_record_fits_the_queue(self) -> Self:
+        if self.queue_bytes < self.max_record_bytes:
+            raise ValueError(
+                f"queue_bytes ({self.queue_bytes}) must be at least max_record_bytes ({self.max_record_bytes})"
+            )
+        return self
+
+
+class TimeConfig(StrictModel):
+    """Where a record says when it happened."""
+
+    field: FieldName = Field(description="The field that holds the event time.")
+    format: FieldName | None = Field(
+        default=None, description="The format in strptime notation; without it the common formats are recognised."
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="The time zone of times that name none, such as Europe/Berlin."
+    )
+
+
+class ScoreConfig(StrictModel):
+    """How a record's error becomes its score."""
+
+    method: Literal["l1"] = Field(
+        default="l1", description="`l1`: the summed absolute error, 0 at the best and 1 at the worst benign record."
+    )
+
+
+class AlertConfig(StrictModel):
+    """Which scores raise an alert."""
+
+    threshold: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Scores above this raise an alert; 1 is the worst benign record.",
+    )
+
+
+class StreamConfig(StrictModel):
+    """One stream: where its records come from, how they are read, what is learned and who is told."""
+
+    source: Annotated[Plugin, WithJsonSchema({"plugins": "sources"})] = Field(description="Where bytes are read from.")
+    parser: Annotated[Plugin, WithJsonSchema({"plugins": "parsers"})] = Field(
+        description="How a record becomes fields."
+    )
+    time: TimeConfig | None = Field(default=None, description="The event time; without it the time of reading counts.")
+    key: FieldName | None = Field(
+        default=None, description="The field that names the entity of a record: a host, a device, a session."
+    )
+    features: Annotated[dict[FieldName, Annotated[Feature, WithJsonSchema({"plugins": "encoders"})]],
+                        Field(min_length=1)] = Field(
+        description="Feature to encoding. A feature reads the field of its own name unless its options have `field`."
+    )  # fmt: skip
+    model: ModelConfig = Field(default_factory=ModelConfig, description="The network and its training.")
+    score: ScoreConfig = Field(default_factory=ScoreConfig, description="How the score is computed.")
+    alert: AlertConfig = Field(default_factory=AlertConfig, description="When an alert is raised.")
+    sinks: Annotated[list[str], AfterValidator(_distinct)] = Field(
+        default_factory=list[str], description="Names of the sinks that are sent this stream's alerts."
+    )
+
+
+class Config(StrictModel):
+    """Everything the program is told by its configuration file."""
+
+    model_config = ConfigDict(title="aemonitor configuration")
+
+    server: ServerConfig = Field(default_factory=ServerConfig, description="The HTTP server.")
+    state_dir: Annotated[Path, Field(strict=False)] | None = Field(
+        default=None,
+        description="Directory of ledger and models; by default $STATE_DIRECTORY, then /var/lib/aemonitor.",
+    )
+    device: Annotated[str, AfterValidator(_device)] = Field(
+        default="auto",
+        json_schema_extra={"pattern": f"^({_DEVICE})$"},
+        description="Where the network is computed: auto, cpu, cuda or cuda:N; `auto` takes a GPU when there is one.",
+    )
+    limits: LimitsConfig = Field(default_factory=LimitsConfig, description="Sizes of batches, records and queues.")
+    streams: Annotated[dict[Name, StreamConfig], Field(min_length=1)] = Field(description="The streams, by name.")
+    sinks: dict[Name, Annotated[Plugin, WithJsonSchema({"plugins": "sinks"})]] = Field(
+        default_factory=dict[str, Plugin], description="Where alerts are sent, by name."
+    )

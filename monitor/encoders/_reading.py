@@ -1,0 +1,51 @@
+"""Columns as numpy arrays: copied only where something is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import pyarrow as pa
+
+from monitor.core.arrays import F64, Bools
+from monitor.core.records import FieldType, RecordBatch
+
+LONGEST = 256
+"""Longer texts (in characters) are remembered by their hash: a hostile megabyte must not be kept."""
+
+
+def numbers(batch: RecordBatch, field: str) -> tuple[F64, Bools | None]:
+    """The values of a number field, [n], and where they are missing (None: nowhere). A missing value reads NaN.
+
+    The values may be the parser's own memory: never write to them.
+    """
+    column = typed(batch.column(field, FieldType.NUMBER), pa.float64())
+    if not column.null_count:
+        return column.to_numpy(zero_copy_only=True), None
+    return column.fill_null(math.nan).to_numpy(zero_copy_only=False), column.is_null().to_numpy(zero_copy_only=False)
+
+
+def booleans(batch: RecordBatch, field: str) -> tuple[Bools, Bools | None]:
+    """The values of a boolean field, [n], and where they are missing (None: nowhere). A missing value reads False."""
+    column = typed(batch.column(field, FieldType.BOOLEAN), pa.bool_())
+    if not column.null_count:
+        return column.to_numpy(zero_copy_only=False), None
+    return column.fill_null(False).to_numpy(zero_copy_only=False), column.is_null().to_numpy(zero_copy_only=False)
+
+
+def texts(batch: RecordBatch, field: str) -> Any:
+    """The values of a text field as a pyarrow string array, null where missing."""
+    return typed(batch.column(field, FieldType.TEXT), pa.string())
+
+
+def remembered(text: str) -> str:
+    """The text itself, or for a long one a hash that stands for it: what may be kept of hostile data."""
+    if len(text) <= LONGEST:
+        return text
+    return "\0" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def typed(column: Any, wanted: Any) -> Any:
+    """A column that never occurs may come untyped, one of a file may come dictionary-encoded."""
+    return column if column.type == wanted else column.cast(wanted)

@@ -1,0 +1,172 @@
+"""The features of a stream as one matrix: learned together from benign data, then applied to every batch alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from monitor.core.arrays import F32
+from monitor.core.errors import BundleError, DataError, StateError
+from monitor.core.features import Block, FeatureMatrix, Layout
+from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedEncoder
+from monitor.core.records import Field, RecordBatch
+from monitor.core.rows import keep
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A fitted feature and what it takes to make it again: its kind, field and configuration (plain JSON)."""
+
+    name: str
+    kind: str
+    field: str
+    config: Mapping[str, Any]
+    fields: tuple[Field, ...]
+    encoder: FittedEncoder
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """Everything learned of the features of a stream. ``left_out`` says why others could not be learned."""
+
+    features: tuple[Feature, ...]
+    left_out: Mapping[str, str]
+
+    @classmethod
+    def fit(cls, encoders: Mapping[str, Encoder], batch: RecordBatch) -> FeatureSpace:
+        """Learn the features, by name, from benign records; those that are not ok are passed over.
+
+        Raises:
+            DataError: not one feature can be learned; the message gives the reason for each.
+        """
+        batch = batch if batch.ok.all() else keep(batch, batch.ok)
+        features: list[Feature] = []
+        left_out: dict[str, str] = {}
+        for name, encoder in encoders.items():
+            try:
+                features.append(_fit(name, encoder, batch))
+            except DataError as error:
+                left_out[name] = str(error)
+        if not features:
+            reasons = "; ".join(left_out.values()) or "none is configured"
+            raise DataError(f"no feature can be learned from {len(batch):,} benign records: {reasons}")
+        return cls(tuple(features), left_out)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout.of([(f.name, len(f.encoder.columns), len(f.encoder.novelty)) for f in self.features])
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """What the parser must deliver, each once."""
+        return tuple(dict.fromkeys(field for feature in self.features for field in feature.fields))
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """A name for each column of the matrix, such as ``status.404``: [layout.total]."""
+        network = [f"{f.name}.{column}" for f in self.features for column in f.encoder.columns]
+        return (*network, *(f"{f.name}.{column}" for f in self.features for column in f.encoder.novelty))
+
+    def encode(self, batch: RecordBatch) -> FeatureMatrix:
+        """The matrix of a batch, one row a record, also of those that are not ok.
+
+        Raises:
+            FloatingPointError: an encoder broke its promise of finite columns.
+        """
+        values = np.zeros((len(batch), self.layout.total), dtype=np.float32)
+        for feature, block in zip(self.features, self.layout.blocks, strict=True):
+            feature.encoder.encode(batch, *_views(values, block))
+        # A sum is not finite if one of its terms is not; this is several times cheaper than looking at each.
+        if not np.isfinite(values.sum()):
+            self._check_finite(values)
+        return FeatureMatrix(values, self.layout)
+
+    def explain(self, row: F32, reconstruction: F32) -> dict[str, Finding]:
+        """What each feature says of one row, [layout.total], and its reconstruction, [layout.width]."""
+        return {
+            feature.name: feature.encoder.explain(
+                row[block.start : block.stop],
+                row[block.novelty_start : block.novelty_stop],
+                reconstruction[block.start : block.stop],
+            )
+            for feature, block in zip(self.features, self.layout.blocks, strict=True)
+        }
+
+    def state(self) -> list[dict[str, Any]]:
+        """All that was learned, as plain JSON; without keyed state."""
+        return [
+            {
+                "name": feature.name,
+                "kind": feature.kind,
+                "field": feature.field,
+                "config": feature.config,
+                "state": feature.encoder.state(),
+            }
+            for feature in self.features
+        ]
+
+    @classmethod
+    def restore(cls, state: Sequence[Mapping[str, Any]], module: Callable[[str], ModuleType]) -> FeatureSpace:
+        """The features that gave out this state. ``module`` finds an encoder's module by its kind.
+
+        Raises:
+            BundleError: the state is not one that ``state`` gives out, or of a kind this version does not know.
+        """
+        return cls(tuple(_restored(entry, module) for entry in state), {})
+
+    def keyed_state(self) -> dict[str, Any]:
+        """What features remember of each key, by feature, as plain JSON: to be kept with the progress."""
+        return {
+            feature.name: feature.encoder.keyed_state()
+            for feature in self.features
+            if isinstance(feature.encoder, KeyedEncoder)
+        }
+
+    def load_keyed_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``keyed_state`` gave out. Features it does not know start empty.
+
+        Raises:
+            StateError: it is damaged; features before the damaged one have taken theirs over.
+        """
+        for feature in self.features:
+            if isinstance(feature.encoder, KeyedEncoder) and feature.name in state:
+                try:
+                    feature.encoder.load_keyed_state(state[feature.name])
+                except StateError as error:
+                    raise StateError(f"feature {feature.name!r}: {error}") from error
+
+    def _check_finite(self, values: F32) -> None:
+        for feature, block in zip(self.features, self.layout.blocks, strict=True):
+            for view in _views(values, block):
+                if not np.isfinite(view).all():
+                    row = int(np.flatnonzero(~np.isfinite(view).all(axis=1))[0])
+                    raise FloatingPointError(f"feature {feature.name!r} ({feature.kind}): row {row} is not finite")
+
+
+def _views(values: F32, block: Block) -> tuple[F32, F32]:
+    return values[:, block.start : block.stop], values[:, block.novelty_start : block.novelty_stop]
+
+
+def _fit(name: str, encoder: Encoder, batch: RecordBatch) -> Feature:
+    kind = type(encoder).__module__.rpartition(".")[2]  # a plugin's module is named after its kind
+    config = encoder.config.model_dump(mode="json")
+    return Feature(name, kind, encoder.field, config, encoder.fields, encoder.fit(batch))
+
+
+def _restored(entry: Mapping[str, Any], module: Callable[[str], ModuleType]) -> Feature:
+    """Raises BundleError; whatever goes wrong inside a plugin goes wrong because of what the bundle says."""
+    try:
+        plugin = module(entry["kind"])
+        # Through JSON text, because the strict models take a list for a tuple only there.
+        config = plugin.Config.model_validate_json(json.dumps(entry["config"]))
+        encoder: Encoder = plugin.build(config, entry["field"])
+        fitted: FittedEncoder = plugin.restore(config, entry["field"], entry["state"])
+        return Feature(entry["name"], entry["kind"], entry["field"], entry["config"], encoder.fields, fitted)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(f"features of the bundle: {entry!r:.200} cannot be restored: {error}") from error

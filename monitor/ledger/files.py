@@ -1,0 +1,152 @@
+"""Opening the ledger's file: made complete or not at all, checked at every start, never replaced silently."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from monitor.core.clock import Clock
+from monitor.core.errors import AemonitorError, CannotCreateError, NoInputError, PermissionDeniedError, StateError
+from monitor.ledger import schema
+from monitor.ledger.errors import LedgerUnavailableError, translated
+
+NAME = "ledger.sqlite3"
+
+BUSY_SECONDS = 5.0
+"""How long a write waits for another process (``alerts label``, a backup) before it is reported and tried again."""
+
+
+def make_directory(directory: Path) -> None:
+    """Create the state directory, for the owner alone.
+
+    Raises:
+        PermissionDeniedError: the operating system does not let us.
+        CannotCreateError: it cannot be made for another reason (a file stands there, no space).
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise PermissionDeniedError(f"cannot create state_dir {directory}: {error.strerror}") from error
+    except OSError as error:
+        raise CannotCreateError(f"cannot create state_dir {directory}: {error.strerror}") from error
+
+
+def open_writer(directory: Path, clock: Clock) -> sqlite3.Connection:
+    """The ledger of a directory, made if there is none; the caller holds the directory's lock.
+
+    Raises:
+        StateError: it is damaged (and was put aside), of a newer version, or no ledger at all.
+        LedgerUnavailableError: it cannot be read or written now.
+    """
+    file = directory / NAME
+    try:
+        if not file.exists():
+            _refuse_after_damage(directory)
+            _create(file)
+        return _checked(file)
+    except sqlite3.Error as error:
+        found = translated(error, file)
+        if isinstance(found, StateError):
+            found = _put_aside(file, str(error), clock)
+        raise found from error
+
+
+def open_reader(directory: Path) -> sqlite3.Connection:
+    """The ledger for reading only, while a daemon may be writing it. Nothing is created, changed or put aside.
+
+    Raises:
+        NoInputError: there is no ledger.
+        PermissionDeniedError: it may not be read.
+        StateError, LedgerUnavailableError: as for writing.
+    """
+    file = directory / NAME
+    try:
+        file.stat()
+        connection = _connect(file, "ro")
+        schema.require_current(connection)
+    except FileNotFoundError as error:
+        raise NoInputError(f"there is no ledger at {file}: has a daemon run with this state_dir?") from error
+    except PermissionError as error:
+        raise PermissionDeniedError(f"may not read {file}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise translated(error, file) from error
+    return connection
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    # One connection serves several threads, which take turns by the ledger's lock.
+    return sqlite3.connect(
+        f"file:{quote(str(file.absolute()))}?mode={mode}",
+        uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False,
+    )  # fmt: skip
+
+
+def _create(file: Path) -> None:
+    """Make the file under another name first: an empty ledger.sqlite3 is then always damage, never a first start."""
+    new = file.with_name(NAME + ".new")
+    new.unlink(missing_ok=True)
+    connection = _connect(new, "rwc")
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        schema.create(connection)
+    finally:
+        connection.close()
+    new.chmod(0o600)
+    new.rename(file)
+    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(file: Path) -> sqlite3.Connection:
+    if file.stat().st_size == 0:
+        raise sqlite3.DatabaseError("the file is empty")
+    connection = _connect(file, "rw")
+    try:
+        _quick_check(connection)
+        # WAL: readers do not stop the writer; NORMAL: a power cut may undo the last commits, together with their
+        # progress, so that their records are read again; nothing half a commit ever shows.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        schema.migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _quick_check(connection: sqlite3.Connection) -> None:
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _put_aside(file: Path, reason: str, clock: Clock) -> AemonitorError:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.now()))
+    kept = file.with_name(f"{NAME}.corrupt-{stamp}")
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            if (part := file.with_name(NAME + suffix)).exists():
+                part.rename(kept.with_name(kept.name + suffix))
+    except OSError as error:
+        return LedgerUnavailableError(f"{file} is damaged ({reason}) and cannot be renamed: {error.strerror}")
+    return StateError(f"{file} is damaged ({reason}). It was kept as {kept}. {_cure(kept)}")
+
+
+def _refuse_after_damage(directory: Path) -> None:
+    """A supervisor starts us again at once: that must not pass over the damage and begin from nothing."""
+    if damaged := sorted(directory.glob(f"{NAME}.corrupt-*[0-9]Z")):
+        raise StateError(f"there is no ledger, but a damaged one: {damaged[-1]}. {_cure(damaged[-1])}")
+
+
+def _cure(kept: Path) -> str:
+    return (
+        f"Either restore {kept.parent / NAME} from a backup, or save what can be saved with "
+        f"`sqlite3 {kept.name} .recover`, or move the damaged file away to begin anew: "
+        "files are then read from where `start_at` says, and alerts not yet delivered are lost"
+    )

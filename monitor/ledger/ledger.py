@@ -1,0 +1,257 @@
+"""The ledger as its users see it: commit outcomes, resume files, drain the outbox, look at history."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from monitor.core.accounting import Counts, DeadLetter, FileState, Outcome
+from monitor.core.clock import Clock, SystemClock
+from monitor.core.errors import CannotCreateError, PermissionDeniedError
+from monitor.ledger import files, history, outbox, progress
+from monitor.ledger.errors import FAULTS, translated
+from monitor.ledger.lock import DirectoryLock
+from monitor.ledger.outbox import Retention
+
+DAY_SECONDS = 86_400.0
+
+FORGET_SECONDS = 7 * DAY_SECONDS
+"""How long the place in a file that is gone is kept: it may be on a disk that is not mounted."""
+
+
+class Ledger:
+    """The durable state of one state directory.
+
+    Any thread may call any method: one connection and one lock serve them all, since a commit takes a fraction of a
+    millisecond and senders read a few alerts at a time. A reader in another process never waits for a writer.
+    ``close`` may be called twice; nothing else may be called after it.
+    """
+
+    def __init__(
+        self, file: Path, connection: sqlite3.Connection, lock: DirectoryLock | None, clock: Clock, retention: Retention
+    ) -> None:
+        self._file = file
+        self._connection = connection
+        self._directory_lock = lock
+        self._clock = clock
+        self._retention = retention
+        self._turn = threading.Lock()
+        self._sinks: tuple[str, ...] = ()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls, state_dir: Path, *, read_only: bool = False, clock: Clock | None = None, retention: Retention | None = None
+    ) -> Ledger:
+        """Open the ledger of a directory, making both if they are not there.
+
+        ``read_only`` takes no lock and works beside a running daemon.
+
+        Raises:
+            TryLaterError: another process holds the directory.
+            PermissionDeniedError, CannotCreateError: the directory or its files cannot be made or used.
+            NoInputError: ``read_only`` and there is no ledger.
+            StateError: the ledger is damaged (it was put aside) or of another version.
+            LedgerUnavailableError: the disk is full or fails.
+        """
+        clock, retention = clock or SystemClock(), retention or Retention()
+        file = state_dir / files.NAME
+        if read_only:
+            return cls(file, files.open_reader(state_dir), None, clock, retention)
+        files.make_directory(state_dir)
+        lock = _locked(state_dir)
+        try:
+            return cls(file, files.open_writer(state_dir, clock), lock, clock, retention)
+        except BaseException:
+            lock.release()
+            raise
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Make everything durable, also against a power cut, and give the directory up."""
+        with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                if self._directory_lock is not None:
+                    self._connection.execute("PRAGMA synchronous = FULL")
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                # The log is on the disk by now; merging it needs room and is done at the next start just as well.
+                if getattr(error, "sqlite_errorname", "") != "SQLITE_FULL":
+                    raise translated(error, self._file) from error
+            finally:
+                self._connection.close()
+                if self._directory_lock is not None:
+                    self._directory_lock.release()
+
+    # -- progress ----------------------------------------------------------------------------------------------
+
+    def commit(self, outcomes: Sequence[Outcome]) -> None:
+        """Make outcomes durable in one transaction: all of them or, on any error, none.
+
+        Raises:
+            LedgerUnavailableError: the disk is full or fails; call again with the same outcomes later.
+            ProgressError: a position lies before what is committed; a fault of the program.
+            StateError: the file is damaged.
+        """
+        now = self._clock.now()
+        with self._transaction() as connection:
+            for outcome in outcomes:
+                self._commit_one(connection, outcome, now)
+
+    def _commit_one(self, connection: sqlite3.Connection, outcome: Outcome, now: float) -> None:
+        progress.advance(connection, outcome.stream, outcome.positions, now)
+        progress.add(connection, outcome.stream, outcome.counts)
+        if outcome.alerts:
+            duplicates = outbox.append(connection, outcome.alerts, now)
+            progress.add_one(connection, outcome.stream, outbox.DUPLICATES, duplicates)
+            dropped = outbox.prune(connection, self._retention, self._sinks, len(outcome.alerts))
+            for stream, count in dropped.items():
+                progress.add_one(connection, stream, outbox.DROPPED, count)
+        if outcome.dead_letters:
+            history.bury(connection, outcome.stream, outcome.dead_letters, now)
+            progress.add_one(connection, outcome.stream, history.DEAD_LETTERS, len(outcome.dead_letters))
+
+    def resume(self, stream: str) -> list[FileState]:
+        """What is known of the stream's files; empty means that it has never committed anything."""
+        with self._query() as connection:
+            return progress.resume(connection, stream)
+
+    def forget(self, stream: str, file_ids: Sequence[str], *, idle_seconds: float = FORGET_SECONDS) -> int:
+        """Drop what is known of files that are gone, unless they were committed to lately; how many were dropped."""
+        with self._transaction() as connection:
+            return progress.forget(connection, stream, file_ids, self._clock.now() - idle_seconds)
+
+    def streams(self) -> list[str]:
+        """The names of all streams that ever committed anything."""
+        with self._query() as connection:
+            return progress.streams(connection)
+
+    def counts(self, stream: str) -> Counts:
+        """The stream's totals since the ledger was made."""
+        totals = self._totals(stream)
+        return Counts(**{name: totals.get(name, 0) for name in progress.COUNTS})
+
+    def duplicate_alerts(self, stream: str) -> int:
+        """Alerts that were committed twice and refused the second time; anything but 0 is a fault of the program."""
+        return self._totals(stream).get(outbox.DUPLICATES, 0)
+
+    def dropped_alerts(self, stream: str) -> int:
+        """Alerts deleted before every sink had taken them, because a sink has been down for very long."""
+        return self._totals(stream).get(outbox.DROPPED, 0)
+
+    def dead_letter_count(self, stream: str) -> int:
+        """Dead letters ever committed; only the newest are kept."""
+        return self._totals(stream).get(history.DEAD_LETTERS, 0)
+
+    def _totals(self, stream: str) -> dict[str, int]:
+        with self._query() as connection:
+            return progress.totals(connection, stream)
+
+    # -- outbox ------------------------------------------------------------------------------------------------
+
+    def register(self, sinks: Sequence[str]) -> None:
+        """Name the sinks there are now. Call before alerts are committed that they are to get.
+
+        A sink seen for the first time begins with the next alert; one seen before goes on where it was. History is
+        kept until all of these have it; others no longer hold it back.
+        """
+        with self._transaction() as connection:
+            outbox.register(connection, sinks)
+        self._sinks = tuple(sinks)
+
+    def pending(self, sink: str, streams: Sequence[str] | None = None, limit: int = 256) -> list[tuple[int, bytes]]:
+        """Alerts the sink has not acknowledged, in commit order; of ``streams`` only, if they are given.
+
+        A sink that was never registered begins at the oldest alert kept.
+        """
+        with self._query() as connection:
+            found = outbox.pending(connection, sink, streams, limit)
+            newest = outbox.last(connection)
+            passed = not found and outbox.cursor(connection, sink) < newest
+        if passed:  # only alerts of other streams: step over them, so that they do not count as waiting
+            self.acknowledge(sink, newest)
+        return found
+
+    def acknowledge(self, sink: str, sequence: int) -> None:
+        """The sink has taken everything up to and including ``sequence``. Never moves back."""
+        with self._transaction() as connection:
+            outbox.acknowledge(connection, sink, sequence)
+
+    def pending_count(self, sink: str, streams: Sequence[str] | None = None) -> int:
+        """How many alerts wait for the sink."""
+        return self.outbox_state(sink, streams)[0]
+
+    def oldest_pending_seconds(self, sink: str, streams: Sequence[str] | None = None) -> float:
+        """How long the oldest of them has waited; 0 when none does."""
+        return self.outbox_state(sink, streams)[1]
+
+    def outbox_state(self, sink: str, streams: Sequence[str] | None = None) -> tuple[int, float]:
+        """``pending_count`` and ``oldest_pending_seconds`` at one moment."""
+        with self._query() as connection:
+            count, oldest = outbox.waiting(connection, sink, streams)
+        return count, 0.0 if oldest is None else max(0.0, self._clock.now() - oldest)
+
+    # -- history -----------------------------------------------------------------------------------------------
+
+    def alerts(self, stream: str | None = None, limit: int = 100, since: float | None = None) -> list[bytes]:
+        """Alerts as JSON lines, newest first; ``since`` in seconds since 1970, by the time of their commit."""
+        with self._query() as connection:
+            return history.alerts(connection, stream, limit, since)
+
+    def alert(self, id_prefix: str) -> bytes | None:
+        """The alert whose id begins so, None if there is none; UsageError if several do."""
+        with self._query() as connection:
+            return history.alert(connection, id_prefix)
+
+    def dead_letters(self, stream: str, limit: int = 100) -> list[DeadLetter]:
+        """Records that could not be parsed, newest first."""
+        with self._query() as connection:
+            return history.dead_letters(connection, stream, limit)
+
+    # -- one connection for all threads ------------------------------------------------------------------------
+
+    @contextmanager
+    def _query(self) -> Generator[sqlite3.Connection, None, None]:
+        with self._turn:
+            try:
+                yield self._connection
+            except FAULTS:
+                raise
+            except sqlite3.Error as error:
+                raise translated(error, self._file) from error
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
+        """All or nothing: whatever goes wrong inside, the file is as before and the next call may try again."""
+        with self._query() as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # after some errors SQLite has already rolled back
+                    connection.execute("ROLLBACK")
+                raise
+
+
+def _locked(state_dir: Path) -> DirectoryLock:
+    try:
+        return DirectoryLock(state_dir)
+    except PermissionError as error:
+        raise PermissionDeniedError(f"may not write in state_dir {state_dir}: {error.strerror}") from error
+    except OSError as error:
+        raise CannotCreateError(f"cannot make {state_dir / 'lock'}: {error.strerror}") from error

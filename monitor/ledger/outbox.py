@@ -1,0 +1,137 @@
+"""Alerts waiting for delivery: an append-only list with one cursor a sink. What every sink has is history."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from monitor.core.alerts import Alert
+
+DUPLICATES = "duplicate_alerts"
+DROPPED = "dropped_alerts"
+
+PRUNED_PER_ALERT = 4
+"""Old rows deleted for each new one: a backlog of old rows shrinks steadily and no commit pays for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """``max_alerts``: kept as history once every sink has them. ``max_pending``: kept for a sink that takes none."""
+
+    max_alerts: int = 100_000
+    max_pending: int = 1_000_000
+
+
+def append(connection: sqlite3.Connection, alerts: Sequence[Alert], now: float) -> int:
+    """Add alerts in order; how many were refused because the same alert (id and state) is there already.
+
+    Ids are unique by construction, since alerts and progress are committed together: a repetition is a fault of the
+    program. It is refused rather than raised, because an error here would stop a stream for good at that record, and
+    it is counted, so that the fault is visible; whoever receives alerts never gets one twice from it.
+    """
+    inserted = sum(
+        connection.execute(
+            "INSERT INTO outbox (id, state, stream, committed_at, body) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id, state) DO NOTHING",
+            (alert.id, alert.state, alert.stream, now, encoded(alert)),
+        ).rowcount
+        for alert in alerts
+    )
+    return len(alerts) - inserted
+
+
+def encoded(alert: Alert) -> bytes:
+    """The alert as one JSON line; text that is not Unicode (file names need not be) is shown with U+FFFD."""
+    try:
+        return msgspec.json.encode(alert)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_unicode(msgspec.to_builtins(alert)))
+
+
+def _unicode(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        case dict():
+            return {_unicode(key): _unicode(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_unicode(item) for item in value]
+        case _:
+            return value
+
+
+def register(connection: sqlite3.Connection, sinks: Sequence[str]) -> None:
+    """Give each sink a cursor; one that has none begins at the end, so that a new sink is not sent old history."""
+    for sink in sinks:
+        connection.execute(
+            "INSERT INTO cursors VALUES (?, (SELECT coalesce(max(seq), 0) FROM outbox)) ON CONFLICT DO NOTHING", (sink,)
+        )
+
+
+def cursor(connection: sqlite3.Connection, sink: str) -> int:
+    """The last alert a sink has acknowledged; 0 when it never did."""
+    row = connection.execute("SELECT seq FROM cursors WHERE sink = ?", (sink,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """The newest sequence number, 0 when there is none."""
+    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()[0])
+
+
+def pending(
+    connection: sqlite3.Connection, sink: str, streams: Sequence[str] | None, limit: int
+) -> list[tuple[int, bytes]]:
+    """Alerts of these streams (None: of all) behind the sink's cursor, oldest first."""
+    condition, values = _of(streams)
+    rows = connection.execute(
+        f"SELECT seq, body FROM outbox WHERE seq > ? {condition} ORDER BY seq LIMIT ?",  # noqa: S608 - only marks
+        (cursor(connection, sink), *values, limit),
+    )
+    return [(seq, body) for seq, body in rows]
+
+
+def waiting(connection: sqlite3.Connection, sink: str, streams: Sequence[str] | None) -> tuple[int, float | None]:
+    """How many alerts wait for the sink, and when the oldest of them was committed."""
+    condition, values = _of(streams)
+    count, oldest = connection.execute(
+        f"SELECT count(*), min(committed_at) FROM outbox WHERE seq > ? {condition}",  # noqa: S608 - only marks
+        (cursor(connection, sink), *values),
+    ).fetchone()
+    return count, oldest
+
+
+def _of(streams: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    if streams is None:
+        return "", ()
+    return f"AND stream IN ({','.join('?' * len(streams))})", tuple(streams)
+
+
+def acknowledge(connection: sqlite3.Connection, sink: str, seq: int) -> None:
+    """Move the sink's cursor forward; it never moves back."""
+    connection.execute(
+        "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (sink) DO UPDATE SET seq = max(seq, excluded.seq)", (sink, seq)
+    )
+
+
+def prune(connection: sqlite3.Connection, retention: Retention, sinks: Sequence[str], added: int) -> dict[str, int]:
+    """Delete a few of the oldest alerts where there are too many.
+
+    An alert that one of ``sinks`` still waits for goes only beyond ``max_pending``. Returns how many of these were
+    dropped, by stream.
+    """
+    first, newest = connection.execute("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM outbox").fetchone()
+    step = PRUNED_PER_ALERT * added
+    delivered = min((cursor(connection, sink) for sink in sinks), default=newest)
+    done = min(newest - retention.max_alerts, first - 1 + step, delivered)
+    connection.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
+    lost = min(newest - retention.max_pending, first - 1 + step)
+    dropped = dict(
+        connection.execute("SELECT stream, count(*) FROM outbox WHERE seq <= ? GROUP BY stream", (lost,)).fetchall()
+    )
+    connection.execute("DELETE FROM outbox WHERE seq <= ?", (lost,))
+    return dropped

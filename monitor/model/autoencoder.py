@@ -1,0 +1,122 @@
+"""The network: reproduces the network columns of an encoded record through a bottleneck."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from monitor.core.arrays import F32
+from monitor.core.errors import DataError
+from monitor.core.model_config import Activation, ModelConfig
+from monitor.model.layers import layer_widths
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "gelu": nn.functional.gelu,
+    "sigmoid": torch.sigmoid,
+    "none": lambda x: x,
+}
+
+REACH: dict[Activation, tuple[float, float]] = {
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+    "gelu": (-0.1699, math.inf),  # its minimum lies at about -0.75
+    "sigmoid": (0.0, 1.0),
+    "none": (-math.inf, math.inf),
+}
+"""Lowest and highest output of each activation; the limits of tanh and sigmoid count as reached."""
+
+
+class Autoencoder(nn.Module):
+    """A dense network over the network columns. Weights are uninitialised until ``initialise`` or a bundle sets them.
+
+    ``widths`` runs from input to output; empty means the null network, which reproduces no column perfectly.
+    ``latent_layer`` is the index of the layer whose output is the hidden state: the first narrowest one.
+    """
+
+    def __init__(self, widths: Sequence[int], activation: Activation, output_activation: Activation) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.activation: Activation = activation
+        self.output_activation: Activation = output_activation
+        self.layers = nn.ModuleList(_blank(before, after) for before, after in pairwise(self.widths))
+        self.latent_layer = min(range(len(self.widths) - 2), key=lambda k: self.widths[k + 1], default=-1)
+
+    @property
+    def width(self) -> int:
+        """Columns it reads and reproduces."""
+        return self.widths[0] if self.widths else 0
+
+    @property
+    def latent_width(self) -> int:
+        """Columns of the hidden state."""
+        return self.widths[self.latent_layer + 1] if self.widths else 0
+
+    def layer_activations(self) -> list[Activation]:
+        """The activation after each layer, in order."""
+        hidden: list[Activation] = [self.activation] * (len(self.layers) - 1)
+        return [*hidden, self.output_activation] if self.widths else []
+
+    def linears(self) -> list[nn.Linear]:
+        """The layers with their type."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstruction [n, width] and hidden state [n, latent_width] of ``x`` [n, width]."""
+        latent = x[:, : self.latent_width]
+        for index, (layer, name) in enumerate(zip(self.linears(), self.layer_activations(), strict=True)):
+            x = ACTIVATIONS[name](layer(x))
+            latent = x if index == self.latent_layer else latent
+        return x, latent
+
+
+def _blank(before: int, after: int) -> nn.Linear:
+    """A layer without weights yet; drawing some here would disturb the process's own random numbers."""
+    return nn.Linear(before, after, device="meta").to_empty(device="cpu")
+
+
+def autoencoder_for(input_width: int, config: ModelConfig) -> Autoencoder:
+    """The uninitialised network a configuration asks for over ``input_width`` columns."""
+    return Autoencoder(layer_widths(input_width, config), config.activation, config.output_activation)
+
+
+def initialise(module: Autoencoder, config: ModelConfig, generator: torch.Generator) -> None:
+    """Draw the initial weights from ``generator`` (a CPU one), so that a seed gives the same network everywhere."""
+    for layer in module.linears():
+        if config.init == "glorot_uniform":
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+        else:  # as torch.nn.Linear does by itself
+            bound = 1 / math.sqrt(layer.in_features)
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+
+def check_reach(values: F32, activation: Activation, names: Sequence[str] = ()) -> None:
+    """Refuse an output activation that cannot produce the values it is to reproduce.
+
+    Such a network trains without complaint and blames the unreachable columns of every record for ever.
+
+    Args:
+        values: what the network is to reproduce, [n, width], n > 0.
+        activation: the output activation.
+        names: the feature of each column, for the message; empty when they have no names.
+
+    Raises:
+        DataError: some value lies outside; the message names the option, the range and the cure.
+    """
+    low, high = REACH[activation]
+    below, above = values.min(axis=0, initial=math.inf), values.max(axis=0, initial=-math.inf)  # [width]
+    outside = [int(k) for k in ((below < low) | (above > high)).nonzero()[0]]
+    if outside:
+        where = f"feature {names[outside[0]]!r}" if names else f"column {outside[0]}"
+        raise DataError(
+            f"model.output_activation: {activation} reaches {low:g} to {high:g}, but {len(outside)} of "
+            f"{values.shape[1]} encoded columns lie outside ({where}: {below[outside[0]]:g} to "
+            f"{above[outside[0]]:g}); use output_activation: none, or scale the features into that range"
+        )

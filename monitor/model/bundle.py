@@ -1,0 +1,240 @@
+"""A published model read back, and trusted only after every check: nothing of a bundle is ever executed.
+
+A bundle is a directory ``<root>/<stream>/<version>/``. The version's last part is a hash of ``manifest.json``, the
+manifest has the hash of every other file, and the canary rows prove that this machine computes what the publisher saw.
+``<root>/<stream>/current`` is a small file that names the version in use.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from torch import Tensor
+
+from monitor.core.arrays import F32
+from monitor.core.errors import BundleError, DataError
+from monitor.core.features import Layout
+from monitor.core.model_config import ModelConfig
+from monitor.model.autoencoder import Autoencoder
+from monitor.model.calibration import Calibration
+from monitor.model.files import read_regular
+from monitor.model.history import History
+from monitor.model.inference import Inference
+from monitor.model.manifest import MANIFEST, WEIGHTS, Canary, DataSummary, FileRecord, Manifest, decode, digest
+
+CURRENT = "current"
+
+VERSION = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
+"""UTC time of publication, so that names sort by age, and the first digits of the manifest's SHA-256."""
+
+STREAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+MANIFEST_LIMIT, FILE_LIMIT = 2**28, 2**32
+"""Most bytes of the manifest (vocabularies of the encoders are in it) and of any other file."""
+
+CANARY_ROWS = 8
+CANARY_TOLERANCE = 1e-4
+"""Relative to the error or to 1: ten times what two processors differ by, a tenth of what any decision feels."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleContents:
+    """All that is published of a model. ``features`` is plain JSON that only the encoders understand."""
+
+    stream: str
+    module: Autoencoder
+    config: ModelConfig
+    layout: Layout
+    features: list[Any]
+    calibration: Calibration
+    threshold: float
+    canary: Canary
+    data: DataSummary
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle that passed every check. ``sha256`` is that of its manifest and so stands for all of it."""
+
+    contents: BundleContents
+    version: str
+    sha256: str
+    created: str
+    path: Path
+    files: dict[str, FileRecord]
+
+
+def canary_of(inference: Inference, values: F32) -> Canary:
+    """A canary of up to 8 rows spread over ``values`` [n, total], n > 0, with their errors."""
+    rows = values[np.unique(np.linspace(0, len(values) - 1, CANARY_ROWS).astype(np.int64))]
+    errors = inference.errors(rows)
+    return Canary(tuple(tuple(map(float, row)) for row in rows), tuple(map(float, errors)))
+
+
+def load(path: Path, stream: str) -> Bundle:
+    """The bundle of ``stream`` at ``path``: a version's directory, or the stream's own, which means its current one.
+
+    Raises:
+        BundleError: it does not exist, is damaged, or belongs to another stream; the message names file and reason.
+    """
+    if VERSION.fullmatch(path.name):
+        return _expect(verify(path), stream)
+    version = pointed_to(path)
+    while True:
+        try:
+            return _expect(verify(path / version), stream)
+        except BundleError:
+            # A publisher may have replaced and pruned the version while we read it: then there is a newer one.
+            latest = pointed_to(path)
+            if latest == version:
+                raise
+            version = latest
+
+
+def verify(path: Path) -> Bundle:
+    """Check the bundle in a version's directory completely, whatever stream it belongs to.
+
+    Raises:
+        BundleError: the first thing that is wrong, with the file it is in.
+    """
+    if path.is_symlink():
+        raise BundleError(f"{path}: is a symbolic link; a bundle is a plain directory")
+    data = read_regular(path / MANIFEST, MANIFEST_LIMIT)
+    sha256 = digest(data)
+    manifest = decode(data, path / MANIFEST)
+    if not VERSION.fullmatch(path.name) or not path.name.endswith(sha256[:12]):
+        raise BundleError(f"{path / MANIFEST}: damaged, or the directory was renamed: its hash is {sha256[:12]}")
+    contents = {name: _checked(path / name, record) for name, record in manifest.files.items()}
+    module = _network(path, manifest, contents[WEIGHTS])
+    _sing(path, manifest, module)
+    return Bundle(_contents(path, manifest, module), path.name, sha256, manifest.created, path, manifest.files)
+
+
+def versions(root: Path, stream: str) -> list[str]:
+    """All versions of a stream, oldest first; empty when nothing was published."""
+    directory = stream_directory(root, stream)
+    if not directory.is_dir():
+        return []
+    return sorted(entry.name for entry in directory.iterdir() if VERSION.fullmatch(entry.name) and entry.is_dir())
+
+
+def current_version(root: Path, stream: str) -> str | None:
+    """The version in use; None when nothing was published.
+
+    Raises:
+        BundleError: the pointer is damaged.
+    """
+    directory = stream_directory(root, stream)
+    return pointed_to(directory) if (directory / CURRENT).exists() else None
+
+
+def pointed_to(directory: Path) -> str:
+    """What the pointer of a stream's directory says. BundleError when it is missing or not a version."""
+    pointer = directory / CURRENT
+    text = read_regular(pointer, 200).decode("ascii", "replace").strip()
+    if not VERSION.fullmatch(text):
+        raise BundleError(f"{pointer}: {text[:80]!r} is not a version; point it to one with `aemonitor models promote`")
+    return text
+
+
+def stream_directory(root: Path, stream: str) -> Path:
+    """Where a stream's versions are.
+
+    Raises:
+        DataError: the name could leave the root.
+    """
+    if not STREAM.fullmatch(stream):
+        raise DataError(f"stream {stream!r}: a name has letters, digits, dots, - and _, and does not start with a dot")
+    return root / stream
+
+
+def _expect(bundle: Bundle, stream: str) -> Bundle:
+    if bundle.contents.stream != stream:
+        raise BundleError(f"{bundle.path / MANIFEST}: belongs to stream {bundle.contents.stream!r}, not {stream!r}")
+    return bundle
+
+
+def _checked(path: Path, record: FileRecord) -> bytes:
+    data = read_regular(path, FILE_LIMIT)
+    if len(data) != record.bytes:
+        kind = "truncated" if len(data) < record.bytes else "has grown"
+        raise BundleError(f"{path}: {kind}: {len(data):,} bytes instead of {record.bytes:,}")
+    if digest(data) != record.sha256:
+        raise BundleError(f"{path}: damaged: its SHA-256 is not the one in {MANIFEST}")
+    return data
+
+
+def _network(path: Path, manifest: Manifest, data: bytes) -> Autoencoder:
+    try:
+        tensors: dict[str, Tensor] = load_tensors(data)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise BundleError(f"{path / WEIGHTS}: not a safetensors file: {error}") from error
+    expected = _shapes(manifest.widths)
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != expected:
+        wrong = min(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+        raise BundleError(
+            f"{path / WEIGHTS}: tensor {wrong!r} has shape {found.get(wrong)}, expected {expected.get(wrong)}"
+        )
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{path / WEIGHTS}: tensor {name!r} is not float32 or has values that are not finite")
+    config = _config(path, manifest)
+    module = Autoencoder(manifest.widths, config.activation, config.output_activation)
+    module.load_state_dict(tensors)
+    return module.eval()
+
+
+def _shapes(widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The tensors of a network, without building it: a forged manifest could ask for any amount of memory."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for index, (before, after) in enumerate(pairwise(widths)):
+        shapes[f"layers.{index}.weight"] = (after, before)
+        shapes[f"layers.{index}.bias"] = (after,)
+    return shapes
+
+
+def _config(path: Path, manifest: Manifest) -> ModelConfig:
+    try:
+        return ModelConfig.model_validate(manifest.model)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise BundleError(f"{path / MANIFEST}: model.{place}: {problem['msg']}") from error
+
+
+def _sing(path: Path, manifest: Manifest, module: Autoencoder) -> None:
+    """Run the canary and compare."""
+    errors = Inference(module, manifest.columns()).errors(manifest.canary.rows())
+    expected = np.array(manifest.canary.errors)
+    worst = float(np.max(np.abs(errors - expected) / np.maximum(1, np.abs(expected))))
+    if not worst <= CANARY_TOLERANCE:
+        raise BundleError(
+            f"{path / MANIFEST}: the canary rows give other errors than at publication (off by {worst:.2g}): "
+            "the weights, the layout or the arithmetic of this machine differ"
+        )
+
+
+def _contents(path: Path, manifest: Manifest, module: Autoencoder) -> BundleContents:
+    return BundleContents(
+        stream=manifest.stream,
+        module=module,
+        config=_config(path, manifest),
+        layout=manifest.columns(),
+        features=manifest.features,
+        calibration=manifest.calibration,
+        threshold=manifest.threshold,
+        canary=manifest.canary,
+        data=manifest.data,
+        history=manifest.history,
+    )

@@ -1,0 +1,41 @@
+"""``MODEL.md``: what a person wants to know of a model before trusting it, on one screen."""
+
+from __future__ import annotations
+
+from monitor.core.printable import printable
+from monitor.model.manifest import Manifest
+
+STATES = {
+    "ok": "",
+    "few": " Fewer than 100 calibration records: the limit is uncertain, retrain when there is more data.",
+    "flat": " All benign errors are equal: anything that differs at all alerts.",
+}
+
+
+def card(manifest: Manifest) -> str:
+    """The card as Markdown."""
+    calibration, data = manifest.calibration, manifest.data
+    layers = "-".join(map(str, manifest.widths)) or "none (every feature is constant)"
+    made_by = f"aemonitor {manifest.versions.get('aemonitor', '?')}, torch {manifest.versions.get('torch', '?')}"
+    errors = f"errors {calibration.low:.4g} to {calibration.high:.4g}"
+    lines = [
+        f"# Model of stream {manifest.stream}",
+        "",
+        f"Made {manifest.created} by {made_by}, seed {manifest.seed}.",
+        "",
+        f"- Learned from {data.train:,} benign records; {data.early_stop:,} more told it when to stop.",
+        f"- Calibrated with {data.calibration:,} later records it never saw: {errors}.{STATES[calibration.state]}",
+        f"- Alerts above a score of {manifest.threshold:g}, where 1 is the worst of those records.",
+        f"- Layers: {layers}. Weights of epoch {manifest.history.best_epoch} of {len(manifest.history.epochs)}.",
+        "",
+        "| feature | network columns | novelty columns | mean benign error |",
+        "|---|---|---|---|",
+    ]
+    means = zip(manifest.layout, calibration.field_means, strict=True)
+    lines += [f"| {_cell(name)} | {wide} | {novel} | {mean:.4g} |" for (name, wide, novel), mean in means]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A field name cannot break the table or smuggle in markup."""
+    return printable(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")

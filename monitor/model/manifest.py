@@ -1,0 +1,138 @@
+"""``manifest.json``: everything of a bundle but the weights, as typed JSON that is checked when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from monitor.core.arrays import F32
+from monitor.core.errors import BundleError
+from monitor.core.features import Layout
+from monitor.model.calibration import Calibration
+from monitor.model.history import History
+
+FORMAT = 1
+"""Version of the bundle's format; a program reads its own and older ones."""
+
+MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "MODEL.md"
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a file of a bundle may be called: no directory, nothing hidden."""
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Width = Annotated[int, msgspec.Meta(ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of the bundle as it was published."""
+
+    sha256: str
+    bytes: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A few encoded benign rows with the errors the publisher saw: whoever loads the bundle must get the same."""
+
+    values: tuple[tuple[float, ...], ...]  # [m, total]
+    errors: tuple[float, ...]  # [m]
+
+    def rows(self) -> F32:
+        """The encoded rows, [m, total]."""
+        return np.array(self.values, dtype=np.float32).reshape(len(self.errors), -1)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """What the model learned from: records in each split, and the event time of the first and the last one.
+
+    Times are seconds since 1970 UTC; None when the stream has no event time.
+    """
+
+    train: Count
+    early_stop: Count
+    calibration: Count
+    first_time: float | None = None
+    last_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The file as it stands; ``layout`` lists (feature, network columns, novelty columns), ``widths`` every layer."""
+
+    format: int
+    created: str  # RFC 3339 UTC
+    stream: str
+    versions: dict[str, str]  # aemonitor, torch
+    seed: int
+    features: list[Any]
+    layout: tuple[tuple[str, Count, Count], ...]
+    model: dict[str, Any]
+    widths: tuple[Width, ...]
+    calibration: Calibration
+    threshold: float
+    canary: Canary
+    data: DataSummary
+    history: History
+    files: dict[str, FileRecord]
+
+    def __post_init__(self) -> None:
+        columns = sum(network for _, network, _ in self.layout)
+        total = columns + sum(novelty for _, _, novelty in self.layout)
+        if not math.isfinite(self.threshold):
+            raise ValueError("threshold is not finite")
+        if (self.widths[0], self.widths[-1]) != (columns, columns) if self.widths else columns:
+            raise ValueError(f"layers {list(self.widths)} do not fit the {columns} network columns of the layout")
+        if len(self.widths) in (1, 2):
+            raise ValueError(f"layers {list(self.widths)} have no hidden layer")
+        if len(self.calibration.field_means) != len(self.layout):
+            raise ValueError("calibration and layout have different numbers of features")
+        if not self.canary.errors or len(self.canary.values) != len(self.canary.errors):
+            raise ValueError("canary rows and errors do not match")
+        if any(len(row) != total for row in self.canary.values):
+            raise ValueError(f"canary rows do not have the {total} columns of the layout")
+
+    def columns(self) -> Layout:
+        """The layout as the encoders and the scorer use it."""
+        return Layout.of(self.layout)
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON, for people too."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def decode(data: bytes, path: Path) -> Manifest:
+    """The manifest in ``data``; ``path`` is named in errors.
+
+    Raises:
+        BundleError: not JSON, a newer format, or a value that is missing or does not fit.
+    """
+    try:
+        written = msgspec.json.decode(data, type=dict[str, Any]).get("format")
+        if isinstance(written, int) and written > FORMAT:
+            raise BundleError(
+                f"{path}: format {written} is newer than {FORMAT}, which this program reads; upgrade aemonitor"
+            )
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path}: not a manifest: {error}") from error
+    strange = [name for name in manifest.files if not FILE_NAME.fullmatch(name) or name == MANIFEST]
+    if strange:
+        raise BundleError(f"{path}: lists a file {strange[0]!r}, which is not a plain name inside the bundle")
+    if WEIGHTS not in manifest.files:
+        raise BundleError(f"{path}: lists no {WEIGHTS}")
+    return manifest

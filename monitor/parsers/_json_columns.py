@@ -1,0 +1,141 @@
+"""Decoded JSON values as typed columns: the plain cases in one call, anything mixed cell by cell."""
+
+# pyright: reportAttributeAccessIssue=none
+# (pyarrow makes its compute functions while it is imported, so a checker does not see them)
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.core.arrays import Column
+from monitor.core.columns import ARROW_TYPES, to_boolean, to_number, to_vector
+from monitor.core.records import FieldType
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_PLAIN = (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError)
+"""How pyarrow says that the values are not all of the type it was told."""
+
+
+def valid(text: str) -> str:
+    """The text with lone surrogates, which no encoding can carry, as U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def column(values: Sequence[Any], kind: FieldType, *, booleans: bool = True) -> Column:
+    """One field's values, None where missing, as a column of the wanted type.
+
+    A number may be written as text. In a number column everything else is NaN; in a text column it is its JSON text.
+    ``booleans=False`` promises that no bool is among the values, which saves looking for them.
+    """
+    match kind:
+        case FieldType.NUMBER:
+            return _numbers(values, booleans)
+        case FieldType.TEXT:
+            return _texts(values)
+        case FieldType.BOOLEAN:
+            return _booleans(values)
+        case FieldType.VECTOR:
+            return _vectors(values, booleans)
+
+
+def natural_type(values: Sequence[Any]) -> FieldType:
+    """The type JSON itself gives these values; text when they have none in common."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds and kinds <= {int, float}:
+        return FieldType.NUMBER
+    if kinds == {bool}:
+        return FieldType.BOOLEAN
+    if kinds == {list}:
+        elements = set(map(type, chain.from_iterable(value for value in values if value)))
+        if elements and elements <= {int, float}:
+            return FieldType.VECTOR
+    return FieldType.TEXT
+
+
+def _numbers(values: Sequence[Any], booleans: bool) -> Column:
+    # pyarrow takes True for 1.0 without a word, so bools must be looked for.
+    if not (booleans and bool in set(map(type, values))):
+        try:
+            return pa.array(values, pa.float64())
+        except _NOT_PLAIN:
+            pass
+    return pc.coalesce(pa.array(map(_number, values), pa.float64()), to_number(_only_texts(values)))
+
+
+def _number(value: Any) -> float | None:
+    """The number a value is, None for texts (they are converted together) and for what is missing."""
+    match value:
+        case None | str():
+            return None
+        case float():
+            return value
+        case int() if not isinstance(value, bool):
+            return _double(value)
+        case _:
+            return math.nan
+
+
+def _double(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _only_texts(values: Sequence[Any]) -> Column:
+    return pa.array((valid(value) if isinstance(value, str) else None for value in values), pa.string())
+
+
+def _texts(values: Sequence[Any]) -> Column:
+    try:
+        if set(map(type, values)) <= {int, type(None)}:
+            return pa.array(values, pa.int64()).cast(pa.string())
+        return pa.array(values, pa.string())
+    except _NOT_PLAIN:
+        return pa.array(map(_text, values), pa.string())
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value if value is None else valid(value)
+    try:
+        return valid(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    except RecursionError:  # it was just decoded, so it stands at the very limit
+        return "nested too deeply"
+
+
+def _booleans(values: Sequence[Any]) -> Column:
+    try:
+        return pa.array(values, pa.bool_())
+    except _NOT_PLAIN:
+        plain = pa.array((_boolean(value) for value in values), pa.bool_())
+        return pc.coalesce(plain, to_boolean(_only_texts(values)))
+
+
+def _boolean(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return bool(value) if isinstance(value, int | float) and value in {0, 1} else None
+
+
+def _vectors(values: Sequence[Any], booleans: bool) -> Column:
+    """Elements that are no number are NaN and keep their place; a text may be a vector too."""
+    lists = [value if isinstance(value, list) else () for value in values]
+    offsets = np.cumsum([0, *map(len, lists)])
+    elements = _numbers(tuple(chain.from_iterable(lists)), booleans)
+    absent = pa.array([not isinstance(value, list) for value in values], pa.bool_())
+    vectors = pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), pc.fill_null(elements, np.nan), type=ARROW_TYPES[FieldType.VECTOR], mask=absent
+    )
+    if str in set(map(type, values)):
+        return pc.coalesce(vectors, to_vector(_only_texts(values)))
+    return vectors

@@ -1,0 +1,109 @@
+"""What a correct configuration would still trip over on this machine: files not there, not readable, not writable."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import grp
+import itertools
+import os
+import pwd
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from monitor.core.config import Config
+from monitor.core.errors import Problem
+from monitor.plugins.loading import resolve_state_dir
+
+FILES_LOOKED_AT = 1000
+"""Of the files a pattern matches, this many are tried: enough to see what is wrong, quick among millions."""
+
+
+def unused(config: Config) -> list[Problem]:
+    """Sinks that nobody uses, and streams that tell nobody."""
+    used = {name for stream in config.streams.values() for name in stream.sinks}
+    idle = [
+        Problem("no stream sends alerts to this sink", f"sinks.{name}") for name in config.sinks if name not in used
+    ]
+    silent = [
+        Problem("the stream has no sinks: its alerts are kept in the ledger (`aemonitor alerts list`) and metrics only",
+                f"streams.{name}")
+        for name, stream in config.streams.items() if not stream.sinks
+    ]  # fmt: skip
+    return [*silent, *idle]
+
+
+def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:
+    """What the current user could not read or write now. Nothing is created or opened."""
+    found: list[Problem] = []
+    for name, stream in config.streams.items():
+        options = stream.source.options
+        exclude = [str(pattern) for pattern in getattr(options, "exclude", ())]
+        for pattern in getattr(options, "include", ()):
+            found += [Problem(text, f"streams.{name}.source") for text in _unread(str(pattern), exclude)]
+    for name, sink in config.sinks.items():
+        path = getattr(sink.options, "path", None)
+        if isinstance(path, str | Path) and str(path) != "-" and (text := _unwritable(Path(path))):
+            found.append(Problem(text, f"sinks.{name}"))
+    if text := _unwritable(resolve_state_dir(config, environ)):
+        found.append(Problem(text, "state_dir"))
+    return found
+
+
+def _unread(pattern: str, exclude: Sequence[str]) -> Iterator[str]:
+    """Why files of a pattern are not going to be read, one reason each."""
+    matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - the pattern may be absolute
+    paths = [path for path in itertools.islice(matches, FILES_LOOKED_AT) if not _is_excluded(path, exclude)]
+    if not paths:
+        blocked = _closed_directory(Path(pattern))
+        yield f"no file matches {pattern}" + (
+            f": user {_user()} may not look into {blocked}{_cure(blocked)}"
+            if blocked
+            else "; it is read when it appears"
+        )
+    for path in map(Path, paths):
+        if path.is_file() and not os.access(path, os.R_OK):
+            yield f"user {_user()} may not read {path}{_cure(path)}"
+
+
+def _is_excluded(path: str, exclude: Sequence[str]) -> bool:
+    """As sources understand it: a pattern without a slash is for the name alone."""
+    return any(fnmatch.fnmatch(path if "/" in pattern else Path(path).name, pattern) for pattern in exclude)
+
+
+def _closed_directory(path: Path) -> Path | None:
+    """The directory above ``path`` that hides what is in it, if there is one."""
+    for parent in reversed(path.parents):
+        if parent.is_dir() and not os.access(parent, os.X_OK | os.R_OK):
+            return parent
+    return None
+
+
+def _unwritable(path: Path) -> str | None:
+    """Why ``path`` cannot be written or made; None when it can."""
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if existing != path and not existing.is_dir():
+        return f"{path} cannot be made: {existing} is not a directory"
+    if os.access(existing, os.W_OK | (os.X_OK if existing.is_dir() else 0)):
+        return None
+    what = "write to" if existing == path else f"make {path} in"
+    return f"user {_user()} may not {what} {existing}; give it to that user with `chown`, or choose another place"
+
+
+def _cure(path: Path) -> str:
+    """How a user usually gets to read a log: through the group that owns it."""
+    try:
+        status = path.stat()
+        group = grp.getgrgid(status.st_gid).gr_name
+    except (OSError, KeyError):
+        return ""
+    if status.st_mode & 0o040 and group != "root":
+        return f"; its group may: `usermod -aG {group} {_user()}`"
+    return f"; allow it with `setfacl -m u:{_user()}:rX {path}`"
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

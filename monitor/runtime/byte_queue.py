@@ -1,0 +1,76 @@
+"""A queue that is full by bytes, not by items, so that memory is bounded whatever the records' size."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from monitor.core.records import RawBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A framed batch waiting to be scored."""
+
+    stream: str
+    raw: RawBatch
+
+
+class ByteQueue:
+    """First in, first out between the reader thread and the scorer thread.
+
+    ``room`` tells the reader how many bytes it may still read; it never blocks in ``put``, so that it goes on
+    scanning directories and holding files open while the scorer is behind. A single batch larger than the limit is
+    accepted when the queue is empty.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._items: deque[Queued] = deque()
+        self._bytes = 0
+        self._unfinished = 0
+        self._changed = threading.Condition()
+
+    def room(self) -> int:
+        """Bytes that may be read now; 0 when full."""
+        with self._changed:
+            return max(0, self._limit - self._bytes)
+
+    def size(self) -> tuple[int, int]:
+        """Bytes and batches waiting."""
+        with self._changed:
+            return self._bytes, len(self._items)
+
+    def put(self, item: Queued) -> None:
+        """Add a batch at the end."""
+        with self._changed:
+            self._items.append(item)
+            self._bytes += len(item.raw.data)
+            self._unfinished += 1
+            self._changed.notify_all()
+
+    def take(self, max_records: int, timeout_seconds: float) -> list[Queued]:
+        """What is there, up to about ``max_records`` but at least one batch; empty after the timeout."""
+        with self._changed:
+            if not self._items:
+                self._changed.wait(timeout_seconds)
+            taken: list[Queued] = []
+            records = 0
+            while self._items and (not taken or records + len(self._items[0].raw) <= max_records):
+                item = self._items.popleft()
+                records += len(item.raw)
+                self._bytes -= len(item.raw.data)
+                taken.append(item)
+            return taken
+
+    def done(self, count: int) -> None:
+        """The scorer has committed ``count`` batches it took."""
+        with self._changed:
+            self._unfinished -= count
+            self._changed.notify_all()
+
+    def drained(self, timeout_seconds: float) -> bool:
+        """Wait until everything that was put is committed; False after the timeout."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._unfinished == 0, timeout_seconds)

@@ -1,0 +1,304 @@
+"""The long-running program: starts the threads, watches models and configuration, stops without losing a record.
+
+Threads: reader (owns the sources), scorer (scores and commits), one sender a sink, HTTP. The main thread only
+supervises. Order of stopping: reader, queue, scorer, senders, ledger; what was not committed is read again next time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.core.accounting import Position
+from monitor.core.clock import Clock
+from monitor.core.errors import AemonitorError, BundleError, TryLaterError
+from monitor.core.protocols import SourceContext
+from monitor.ledger import Ledger
+from monitor.model.bundle import Bundle
+from monitor.runtime.byte_queue import ByteQueue
+from monitor.runtime.plan import ModelPipeline, Plan, SinkPlan, StreamPlan
+from monitor.runtime.reader import Reader, StreamInput
+from monitor.runtime.scorer import Scorer
+from monitor.runtime.sender import Sender
+from monitor.runtime.signals import Signals
+from monitor.telemetry import Telemetry
+from monitor.web import Health, Server
+
+TICK_SECONDS = 0.25
+MODEL_POLL_SECONDS = 1.0
+CONFIG_POLL_SECONDS = 2.0
+STOP_SECONDS = 4.0
+"""SIGTERM to exit: what is queued gets this long to be scored and committed; the rest is read again next time."""
+ONCE_STOP_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: how many alerts it raised, and whether everything that was read has been committed."""
+
+    alerts: int
+    complete: bool
+
+
+class Daemon:
+    """One run of the monitor over a ledger.
+
+    ``replan`` reads the configuration again and gives a new plan (raising ConfigError to keep the old one);
+    ``config_changed`` says whether the file's content differs from what the last plan was made of.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        telemetry: Telemetry,
+        health: Health,
+        clock: Clock,
+        *,
+        replan: Callable[[], Plan],
+        config_changed: Callable[[], bool],
+        once: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._telemetry = telemetry
+        self._health = health
+        self._clock = clock
+        self._replan = replan
+        self._config_changed = config_changed
+        self._once = once
+        self._inputs: dict[str, StreamInput] = {}
+        self._tried: dict[str, str] = {}  # the version last tried of each stream, taken up or refused
+        self._refused: dict[str, str] = {}
+        self._senders: dict[str, tuple[object, Sender]] = {}
+        self._broken: list[BaseException] = []
+        self._signals = Signals()
+        self._queue = ByteQueue(plan.queue_bytes)
+        self._reader = Reader(
+            self._queue, turn_bytes=plan.turn_bytes, beat=lambda: health.beat("reader"), failed=self._thread_failed
+        )
+        self._scorer = Scorer(
+            self._queue,
+            ledger,
+            telemetry,
+            health,
+            clock,
+            max_records=plan.max_batch_records,
+            failed=self._thread_failed,
+            committed=self._on_committed,
+        )
+
+    def run(self) -> Ended:
+        """Run until told to stop, or with ``once`` until everything there is has been read.
+
+        Raises:
+            TryLaterError: no stream has a model to score with.
+        """
+        server = Server(self._plan.listen, self._telemetry, self._health) if self._plan.listen else None
+        try:
+            with self._signals:
+                self._begin()
+                if server:
+                    server.start()
+                self._telemetry.started(server.url if server else None)
+                self._supervise()
+                return self._finish()
+        finally:
+            if server:
+                server.stop()
+            self._ledger.close()
+
+    # -- start and supervision ---------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        for stream in self._plan.streams.values():
+            self._adopt(stream, self._load(stream))
+        if not self._inputs:
+            raise TryLaterError(self._no_model())
+        self._start_senders()
+        self._scorer.start()
+        self._reader.start()
+        self._reader.replace(list(self._inputs.values()))
+
+    def _no_model(self) -> str:
+        reasons = [f"stream {name}: {reason}" for name, reason in self._refused.items()]
+        return "nothing to score with: " + "; ".join(reasons)
+
+    def _supervise(self) -> None:
+        next_models = next_config = self._clock.monotonic()
+        while not self._ended():
+            self._signals.any.wait(TICK_SECONDS)
+            self._signals.any.clear()
+            now = self._clock.monotonic()
+            if self._signals.reload.is_set() or (now >= next_config and self._config_changed()):
+                self._signals.reload.clear()
+                self._reload()
+            if now >= next_config:
+                next_config = now + CONFIG_POLL_SECONDS
+            if now >= next_models:
+                self._take_up_models()
+                next_models = now + MODEL_POLL_SECONDS
+            self._observe()
+
+    def _ended(self) -> bool:
+        if self._broken or self._signals.stop.is_set():
+            return True
+        return self._reader.exhausted
+
+    def _observe(self) -> None:
+        self._health.beat("supervisor")
+        self._telemetry.queue(*self._queue.size())
+        for name, sink in self._plan.sinks.items():
+            self._telemetry.outbox(name, *self._ledger.outbox_state(name, sink.streams))
+
+    # -- models ------------------------------------------------------------------------------------------------
+
+    def _load(self, stream: StreamPlan) -> ModelPipeline | None:
+        """The stream's pipeline with its newest model; None, with the reason shown to everyone, when it is refused."""
+        version = stream.published() or "none"
+        self._tried[stream.name] = version
+        try:
+            pipeline = stream.load()
+        except (BundleError, TryLaterError) as error:
+            self._refused[stream.name] = str(error)
+            self._telemetry.stream(stream.name).model_refused(version, error)
+            if stream.name not in self._inputs:
+                self._health.not_ready(f"model:{stream.name}", f"stream {stream.name} has no usable model: {error}")
+            return None
+        self._refused.pop(stream.name, None)
+        return pipeline
+
+    def _adopt(self, stream: StreamPlan, pipeline: ModelPipeline | None) -> None:
+        """Score with this pipeline from the next batch on; the first one of a stream opens its source."""
+        if pipeline is None:
+            return
+        self._scorer.swap({stream.name: pipeline})
+        self._tell_model(stream, pipeline.bundle)
+        self._health.ready(f"model:{stream.name}")
+        if stream.name not in self._inputs:
+            self._inputs[stream.name] = self._open(stream)
+
+    def _tell_model(self, stream: StreamPlan, bundle: Bundle) -> None:
+        self._telemetry.stream(stream.name).model(
+            version=bundle.version,
+            sha256=bundle.sha256,
+            created=datetime.fromisoformat(bundle.created).timestamp(),
+            threshold=stream.threshold,
+            low=bundle.contents.calibration.low,
+            high=bundle.contents.calibration.high,
+        )
+
+    def _take_up_models(self) -> None:
+        """Swap in what has been published since; a refused version is tried once and the old model goes on."""
+        for stream in self._plan.streams.values():
+            if stream.published() in (None, self._tried.get(stream.name)):
+                continue
+            opened = len(self._inputs)
+            self._adopt(stream, self._load(stream))
+            if len(self._inputs) > opened:
+                self._reader.replace(list(self._inputs.values()))
+
+    def _open(self, stream: StreamPlan) -> StreamInput:
+        telemetry = self._telemetry.stream(stream.name)
+        telemetry.restored(self._ledger.counts(stream.name))
+        context = SourceContext(
+            stream=stream.name,
+            resume=self._ledger.resume(stream.name),
+            clock=self._clock,
+            events=telemetry,
+            wake=self._reader.wake,
+        )
+        return StreamInput(stream.name, stream.open_source(context), stream.new_framer, telemetry)
+
+    def _on_committed(self, stream: str, positions: Sequence[Position]) -> None:
+        """Called by the scorer: tells the reader what is durable, and the senders that there may be alerts."""
+        self._inputs[stream].committed.extend(positions)
+        for _, sender in list(self._senders.values()):
+            sender.wake()
+
+    # -- reload ------------------------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        """Build the new configuration completely, then change over between two batches; on failure keep the old."""
+        try:
+            plan = self._replan()
+            pipelines = {name: stream.load() for name, stream in plan.streams.items()}
+        except AemonitorError as error:
+            self._telemetry.config_reloaded(ok=False, reason=str(error))
+            return
+        self._change_over(plan, pipelines)
+        self._telemetry.config_reloaded(ok=True, reason="")
+
+    def _change_over(self, plan: Plan, pipelines: dict[str, ModelPipeline]) -> None:
+        self._reader.pause()
+        if not self._queue.drained(STOP_SECONDS):
+            self._reader.replace(list(self._inputs.values()))
+            raise TryLaterError("the queue did not drain")
+        for name in [n for n in self._inputs if not self._same_reading(n, plan)]:
+            self._inputs.pop(name).source.close()
+            self._scorer.remove(name)
+            if name not in plan.streams:
+                self._telemetry.forget_stream(name)
+        self._plan = plan
+        for name, stream in plan.streams.items():
+            self._adopt(stream, pipelines[name])
+        self._start_senders()
+        self._reader.replace(list(self._inputs.values()))
+
+    def _same_reading(self, name: str, plan: Plan) -> bool:
+        return name in plan.streams and plan.streams[name].reading == self._plan.streams[name].reading
+
+    def _start_senders(self) -> None:
+        """Start what the plan has and does not run yet; stop what it no longer has or has with other options."""
+        for name in [n for n, (options, _) in self._senders.items() if options != _signature(self._plan.sinks.get(n))]:
+            self._senders.pop(name)[1].stop()
+        self._ledger.register(list(self._plan.sinks))
+        for name, sink in self._plan.sinks.items():
+            if name not in self._senders:
+                sender = Sender(sink, self._ledger, self._telemetry, self._thread_failed)
+                self._senders[name] = (_signature(sink), sender)
+                self._telemetry.sink(name)
+                sender.start()
+
+    # -- stop --------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> Ended:
+        self._reader.stop()
+        self._reader.join()
+        patience = ONCE_STOP_SECONDS if self._reader.exhausted else STOP_SECONDS
+        complete = self._drain(patience)
+        self._scorer.stop()
+        self._scorer.join(STOP_SECONDS)
+        for _, sender in self._senders.values():
+            sender.stop()
+        for _, sender in self._senders.values():
+            sender.join(STOP_SECONDS)
+        for item in self._inputs.values():
+            item.source.close()
+        self._telemetry.stopped()
+        if self._broken:
+            raise self._broken[0]
+        return Ended(self._scorer.alerts, complete)
+
+    def _drain(self, seconds: float) -> bool:
+        """Wait for the queue; a broken scorer or, at the end of input, SIGTERM cuts the wait short."""
+        deadline = self._clock.monotonic() + seconds
+        while not self._queue.drained(TICK_SECONDS):
+            if self._broken or self._clock.monotonic() > deadline:
+                return False
+            if self._signals.stop.is_set():
+                deadline = min(deadline, self._clock.monotonic() + STOP_SECONDS)
+            self._observe()
+        return True
+
+    def _thread_failed(self, error: BaseException) -> None:
+        """A thread died of something nobody expected: better a clean stop and a restart than half a daemon."""
+        self._broken.append(error)
+        self._telemetry.crashed(threading.current_thread().name, error)
+        self._signals.any.set()
+
+
+def _signature(sink: SinkPlan | None) -> object:
+    return None if sink is None else (sink.options, sink.streams)

@@ -1,0 +1,61 @@
+"""What the daemon is told to run: built by the composition root from a configuration, compared when that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.core.protocols import Sink, Source, SourceContext
+from monitor.core.records import RawBatch
+from monitor.ingest.framing import Framer
+from monitor.model.bundle import Bundle
+from monitor.runtime.scorer import Result
+
+
+class ModelPipeline(Protocol):
+    """A stream's data path with the published model it uses."""
+
+    @property
+    def bundle(self) -> Bundle: ...
+    def process(self, raw: RawBatch) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """One stream.
+
+    ``reading`` is whatever decides how bytes become framed records (source and framing options): while it stays equal
+    the open source is kept over a reload. ``load`` builds the pipeline with the newest published model; it raises
+    TryLaterError when there is none yet and BundleError when it is refused. ``published`` names that newest version.
+    """
+
+    name: str
+    reading: object
+    open_source: Callable[[SourceContext], Source]
+    new_framer: Callable[[], Framer]
+    load: Callable[[], ModelPipeline]
+    published: Callable[[], str | None]
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinkPlan:
+    """One sink: ``options`` decide whether an open one is kept, ``streams`` whose alerts it gets."""
+
+    name: str
+    options: object
+    open: Callable[[], Sink]
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the daemon runs."""
+
+    streams: Mapping[str, StreamPlan]
+    sinks: Mapping[str, SinkPlan]
+    listen: str | None
+    queue_bytes: int
+    max_batch_records: int
+    turn_bytes: int

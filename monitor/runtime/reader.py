@@ -1,0 +1,106 @@
+"""One thread that owns every source: reads what is there, frames it, queues it, and never blocks on the scorer."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from monitor.core.accounting import Position
+from monitor.core.protocols import Source
+from monitor.core.records import Chunk
+from monitor.ingest.framing import Framer
+from monitor.runtime.byte_queue import ByteQueue, Queued
+from monitor.telemetry import StreamTelemetry
+
+
+@dataclass(slots=True)
+class StreamInput:
+    """The reading side of a stream. ``framers`` holds the unfinished last record of each file being read."""
+
+    name: str
+    source: Source
+    new_framer: Callable[[], Framer]
+    telemetry: StreamTelemetry
+    framers: dict[str, tuple[int, Framer]] = field(default_factory=dict[str, tuple[int, Framer]])
+    committed: deque[Position] = field(default_factory=deque[Position])
+
+    def frame(self, chunk: Chunk, queue: ByteQueue) -> None:
+        """Queue the records of a chunk. A new epoch drops what the old one left unfinished: it was overwritten."""
+        epoch, framer = self.framers.get(chunk.origin.file_id, (-1, None))
+        if framer is None or epoch != chunk.origin.epoch:
+            framer = self.new_framer()
+            self.framers[chunk.origin.file_id] = (chunk.origin.epoch, framer)
+        for raw in framer.push(chunk):
+            self.telemetry.framed(len(raw))
+            queue.put(Queued(self.name, raw))
+        if chunk.final:
+            del self.framers[chunk.origin.file_id]
+
+
+class Reader(threading.Thread):
+    """Drives sources round robin. Stops when told to, or when every source is exhausted."""
+
+    def __init__(
+        self, queue: ByteQueue, *, turn_bytes: int, beat: Callable[[], None], failed: Callable[[BaseException], None]
+    ) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._queue = queue
+        self._turn_bytes = turn_bytes
+        self._beat = beat
+        self._failed = failed
+        self._inputs: list[StreamInput] = []
+        self._lock = threading.Lock()  # held for one round; whoever changes the inputs waits for its end
+        self._wake = threading.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Cut the current wait short. May be called from any thread."""
+        self._wake.set()
+
+    def replace(self, inputs: Sequence[StreamInput]) -> None:
+        """Read these from now on. Sources that are gone are not closed here: they belong to the caller."""
+        with self._lock:
+            self._inputs = list(inputs)
+        self.wake()
+
+    def pause(self) -> Sequence[StreamInput]:
+        """Stop reading after the current round and return what was read until now; ``replace`` goes on."""
+        with self._lock:
+            inputs, self._inputs = self._inputs, []
+        return inputs
+
+    def stop(self) -> None:
+        """Ask the thread to end after the current round; what is queued by then is complete."""
+        self._stopping = True
+        self.wake()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing will ever be read again."""
+        with self._lock:
+            return bool(self._inputs) and all(item.source.exhausted for item in self._inputs)
+
+    def run(self) -> None:
+        try:
+            while not self._stopping:
+                self._beat()
+                self._wake.clear()
+                with self._lock:
+                    progressed = [self._turn(item) for item in self._inputs]
+                    pause = min((item.source.pause for item in self._inputs), default=0.25)
+                if not any(progressed):
+                    self._wake.wait(pause)
+        except BaseException as error:
+            self._failed(error)
+            raise
+
+    def _turn(self, item: StreamInput) -> bool:
+        while item.committed:
+            item.source.committed(item.committed.popleft())
+        # With no room left a source is still asked: it goes on scanning and keeps rotated files open.
+        chunks = item.source.read(min(self._turn_bytes, self._queue.room()))
+        for chunk in chunks:
+            item.frame(chunk, self._queue)
+        return bool(chunks)

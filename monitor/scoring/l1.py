@@ -1,0 +1,69 @@
+"""The contract score: weighted L1 reconstruction error, normalised by the benign range."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from monitor.core.arrays import F32, F64
+from monitor.core.errors import DataError
+from monitor.core.features import FeatureMatrix, Layout
+from monitor.model.autoencoder import Autoencoder
+from monitor.model.calibration import Calibration
+from monitor.model.inference import SLICE_ROWS, Inference, field_errors
+from monitor.scoring.scores import ScoreBatch
+
+
+class L1Scorer:
+    """Scores encoded records. Keeps buffers, so one thread of the caller at a time; holds nothing between calls."""
+
+    def __init__(
+        self,
+        module: Autoencoder,
+        layout: Layout,
+        calibration: Calibration,
+        device: torch.device | None = None,
+        slice_rows: int = SLICE_ROWS,
+    ) -> None:
+        if len(calibration.field_means) != len(layout.blocks):
+            raise DataError(
+                f"the calibration knows {len(calibration.field_means)} features, the layout {len(layout.blocks)}"
+            )
+        self.layout = layout
+        self.calibration = calibration
+        self._inference = Inference(module, layout, device, slice_rows)
+
+    def score(self, matrix: FeatureMatrix) -> ScoreBatch:
+        """Errors and scores of all rows; the same record gets the same bits whatever stands beside it.
+
+        Raises:
+            DataError: the matrix has another number of columns than the layout.
+        """
+        errors = self._inference.errors(matrix.values)
+        return ScoreBatch(errors, self.calibration.score(errors))
+
+    def reconstruct(self, values: F32) -> F32:
+        """Reconstruction [n, total] of some encoded rows [n, total]; novelty columns are 0."""
+        return self._inference.reconstruct(values)
+
+    def expected(self, row: F32) -> F32:
+        """What the other features say each feature should be, [total]: its columns with itself hidden (set to 0).
+
+        Costs one pass of as many rows as there are features; meaningful for models trained with ``masking``.
+        """
+        hidden = np.repeat(row[np.newaxis], len(self.layout.blocks), axis=0)  # [features, total]
+        for index, block in enumerate(self.layout.blocks):
+            hidden[index, block.start : block.stop] = 0
+        guesses = self._inference.reconstruct(hidden)
+        expected = np.zeros(self.layout.total, dtype=np.float32)
+        for index, block in enumerate(self.layout.blocks):
+            expected[block.start : block.stop] = guesses[index, block.start : block.stop]
+        return expected
+
+    def latent(self, values: F32) -> F32:
+        """Hidden state [n, bottleneck] of some encoded rows [n, total]."""
+        return self._inference.latent(values)
+
+    def field_errors(self, values: F32, reconstruction: F32) -> F64:
+        """Each feature's part of the error, [n, features]; the parts of a row add up to its error."""
+        return field_errors(self.layout, values, reconstruction)

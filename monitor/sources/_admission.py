@@ -1,0 +1,229 @@
+"""Decides what a file that is met for the first time is: one read before, a missed part of a log, or a new one.
+
+In this order, because what is certain must not be taken by a guess: a remembered file at its old place; a remembered
+file renamed beside it; new files and those rotated away unseen, either of which may hold remembered content; at last
+files at a remembered place with other content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from monitor.core.accounting import FileState, Position
+from monitor.core.protocols import SourceEvents
+from monitor.sources._identity import Locator, difference, is_evident, known_locator, locator_of, tail_before
+from monitor.sources._memory import Memory
+from monitor.sources._opening import Opened, Opener
+from monitor.sources._scan import Directories, Entry
+from monitor.sources._siblings import is_compressed, is_rotated_name
+from monitor.sources._tailed import NEWLINE, TailedFile
+from monitor.sources._tracker import Tracker
+
+LAST_LINE_BYTES = 262_144
+"""How far back the start of an unfinished last line is looked for when reading starts at the end of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A file that is not being read yet. ``home`` is the path its records are said to come from."""
+
+    path: str
+    home: str
+    locator: Locator
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the configuration says of paths: which are to be read, and which never are."""
+
+    wanted: Callable[[str], bool]
+    excluded: Callable[[str], bool]
+
+
+class Admission:
+    """Takes in strangers, remembering why. ``sightings`` are the places at which new files were begun."""
+
+    def __init__(self, memory: Memory, tracker: Tracker, opener: Opener, events: SourceEvents, names: Names) -> None:
+        self._memory = memory
+        self._tracker = tracker
+        self._opener = opener
+        self._events = events
+        self._names = names
+        self._unlooked = {
+            state.origin.path: round(state.committed_at * 1e9)
+            for state in memory.all()
+            if names.wanted(state.origin.path)
+        }
+        self.sightings: list[Position] = []
+
+    def admit(
+        self, strangers: list[Stranger], directories: Directories, now: float, *, from_end: bool, thorough: bool
+    ) -> None:
+        """Begin to read these, and what belongs before them; those that cannot be opened now come again later.
+
+        ``from_end``: what is new begins at its end. ``thorough``: look for renamed files, too.
+        """
+        others = [stranger for stranger in strangers if not self._resume(stranger, now)]
+        if thorough:
+            self._find_renamed(directories, now)
+        changed = [stranger for stranger in others if self._memory.at(stranger.locator)]
+        for stranger in sorted(others, key=lambda stranger: stranger.mtime_ns):
+            if stranger not in changed:
+                self._begin(stranger, now, from_end=from_end)
+        self._find_missed(directories, now)
+        for stranger in changed:
+            self._begin(stranger, now)
+        self._tracker.reorder()
+
+    # -- files read before -------------------------------------------------------------------------------------
+
+    def _resume(self, stranger: Stranger, now: float) -> bool:
+        """Go on with a remembered file at its old place; False when it has to be looked at otherwise."""
+        if not self._memory.at(stranger.locator):
+            return False
+        opened = self._opener.open(stranger.path, now)
+        if opened is None:
+            return True  # not now; its place stays remembered
+        state = self._memory.recognise(opened.fd, opened.locator)
+        if state is None:
+            self._opener.give_back(opened)
+            return False
+        self._take_up(state, stranger.home, opened, now)
+        return True
+
+    def _find_renamed(self, directories: Directories, now: float) -> None:
+        """Remembered files that were rotated while nobody watched: same directory, any name, content as evidence."""
+        for state in self._memory.all():
+            home = state.origin.path
+            if not self._names.wanted(home) or known_locator(state) in self._tracker:
+                continue
+            for path, entry in _beside(home, directories) or ():
+                rotated = is_rotated_name(path, home)
+                found = rotated or (entry.inode == state.origin.inode and is_evident(state))
+                if path != home and found and _locator_at(path) == known_locator(state):
+                    self._resume_renamed(state, path, now)
+                    break
+
+    def _resume_renamed(self, state: FileState, path: str, now: float) -> None:
+        opened = self._opener.open(path, now)
+        if opened is None:
+            return
+        if opened.locator == known_locator(state) and difference(opened.fd, state) is None:
+            self._take_up(state, state.origin.path, opened, now).leave(now)
+            self._events.rotated(state.origin.path, "rename")
+        else:
+            self._opener.give_back(opened)
+
+    def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> TailedFile:
+        self._memory.take(state)
+        return self._track((state.origin.file_id, state.origin.epoch, state.offset), home, opened, now)
+
+    def _track(self, place: tuple[str, int, int], home: str, opened: Opened, now: float) -> TailedFile:
+        file = TailedFile.begin(place, home, opened.fd, now)
+        self._tracker.add(file)
+        return file
+
+    # -- files not read before ---------------------------------------------------------------------------------
+
+    def _begin(self, stranger: Stranger, now: float, *, from_end: bool = False) -> TailedFile | None:
+        """Read a file from its start, or go on where its content was read elsewhere."""
+        opened = self._opener.open(stranger.path, now)
+        if opened is None:
+            return None
+        if opened.locator in self._tracker or self._is_copy(opened.fd, stranger):
+            self._opener.give_back(opened)
+            return None
+        if (state := self._memory.adoptable(opened.fd)) is not None:
+            self._events.rotated(stranger.path, "copytruncate")
+            return self._take_up(state, stranger.home, opened, now)
+        file_id, epoch = self._identity(stranger, opened)
+        offset = _last_line(opened.fd, opened.status.st_size) if from_end else 0
+        file = self._track((file_id, epoch, offset), stranger.home, opened, now)
+        file.truncated = epoch > 0
+        if epoch == 0:
+            self.sightings.append(file.place())
+        return file
+
+    def _identity(self, stranger: Stranger, opened: Opened) -> tuple[str, int]:
+        """A new id; or the old one in a new epoch, when the content of a remembered file was replaced in place."""
+        for state in self._memory.at(opened.locator):
+            self._events.identity_reset(stranger.path, difference(opened.fd, state) or "marker")
+            if state.origin.path == stranger.path:
+                self._memory.take(state)
+                return state.origin.file_id, state.origin.epoch + 1
+        return uuid4().hex, 0
+
+    def _is_copy(self, fd: int, stranger: Stranger) -> bool:
+        """Whether a part of a log repeats what is being read under the log's own name."""
+        return stranger.path != stranger.home and any(
+            is_evident(known) and difference(fd, known) is None
+            for known in (file.evidence() for file in self._tracker.of_home(stranger.home))
+        )
+
+    # -- parts of a log that were never seen under its own name ------------------------------------------------
+
+    def _find_missed(self, directories: Directories, now: float) -> None:
+        """Files rotated away before any scan saw them: named as older parts, but younger than what was read last."""
+        for home, since_ns in self._rotating().items():
+            beside = _beside(home, directories)
+            if beside is None:
+                continue  # not readable now: it stays to be looked at
+            self._unlooked.pop(home, None)
+            parts = [part for path, _ in beside if (part := self._older_part(path, home)) and part.mtime_ns >= since_ns]
+            for part in sorted(parts, key=lambda part: part.mtime_ns):
+                if (file := self._begin(part, now)) is not None:
+                    file.leave(now)
+                    self._events.rotated(home, "rename")
+
+    def _rotating(self) -> dict[str, int]:
+        """The paths beside which to look, and when what was read there last was written last."""
+        since = dict(self._unlooked)
+        for home in self._unlooked:
+            newest = max((file.mtime_ns for file in self._tracker.of_home(home)), default=None)
+            # The clock may have been set since; two time stamps of one file system can be compared all the same.
+            since[home] = since[home] if newest is None else min(since[home], newest)
+        for file in self._tracker:
+            if file.leaving and not file.ended:
+                since[file.home] = min(since.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
+        return since
+
+    def _older_part(self, path: str, home: str) -> Stranger | None:
+        if not is_rotated_name(path, home) or is_compressed(path) or self._names.excluded(path):
+            return None
+        try:
+            status = os.stat(path)  # noqa: PTH116 - paths are text here
+        except OSError:
+            return None
+        if locator_of(status) in self._tracker or not self._opener.plain(path, status):
+            return None
+        return Stranger(path, home, locator_of(status), status.st_mtime_ns)
+
+
+def _beside(home: str, directories: Directories) -> list[tuple[str, Entry]] | None:
+    """What is in the directory of ``home``; None when that cannot be read now."""
+    try:
+        return directories.beside(home)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        return None
+
+
+def _locator_at(path: str) -> Locator | None:
+    try:
+        return locator_of(os.stat(path))  # noqa: PTH116 - paths are text here
+    except OSError:
+        return None
+
+
+def _last_line(fd: int, size: int) -> int:
+    """Where the unfinished last line of a file begins: its size when the last line is complete."""
+    end = tail_before(fd, size, LAST_LINE_BYTES)
+    newline = end.rfind(NEWLINE)
+    if newline < 0 and len(end) == size:
+        return 0
+    return size - len(end) + newline + 1 if newline >= 0 else size

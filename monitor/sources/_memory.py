@@ -1,0 +1,70 @@
+"""The places the ledger remembers that no open file has taken up yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from monitor.core.accounting import FileState
+from monitor.sources._identity import Locator, difference, is_evident, known_locator, locator_of
+
+
+class Memory:
+    """States by file id. A state is taken once; what is left belongs to files that are gone or not readable now."""
+
+    def __init__(self, states: Iterable[FileState]) -> None:
+        self._states = {state.origin.file_id: state for state in states}
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __contains__(self, state: FileState) -> bool:
+        return state.origin.file_id in self._states
+
+    def all(self) -> list[FileState]:
+        """What is left, the most recently committed last."""
+        return list(self._states.values())
+
+    def at(self, locator: Locator) -> list[FileState]:
+        """What is left of files that were at this place, most recently committed first."""
+        return [state for state in reversed(self._states.values()) if known_locator(state) == locator]
+
+    def take(self, state: FileState) -> None:
+        """The state has found its file."""
+        del self._states[state.origin.file_id]
+
+    def recognise(self, fd: int, locator: Locator) -> FileState | None:
+        """The state of the open file, by its locator and its content."""
+        return next((state for state in self.at(locator) if difference(fd, state) is None), None)
+
+    def adoptable(self, fd: int) -> FileState | None:
+        """The one state whose content is at the head of this file, though it was elsewhere; None when unclear.
+
+        So a file is known again that was moved to another file system, or copied before the original was truncated.
+        """
+        fitting = [
+            state
+            for state in self._states.values()
+            if is_evident(state) and difference(fd, state) is None and not _in_place(state)
+        ]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def missing(self) -> list[str]:
+        """The ids of files that are not where they were."""
+        return [file_id for file_id, state in self._states.items() if not _in_place(state)]
+
+
+def _in_place(state: FileState) -> bool:
+    """Whether the file is still at its path with its content, or cannot be looked at, which is not the same as gone."""
+    try:
+        fd = os.open(state.origin.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    try:
+        return locator_of(os.fstat(fd)) == known_locator(state) and difference(fd, state) is None
+    except OSError:
+        return True
+    finally:
+        os.close(fd)

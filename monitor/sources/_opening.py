@@ -1,0 +1,108 @@
+"""Opens files within the limit of descriptors, again and again while it fails, and says each failure once a try."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from monitor.core.protocols import SourceEvents
+from monitor.sources._identity import Locator, locator_of
+from monitor.sources._retries import Retries
+from monitor.sources._siblings import is_compressed
+from monitor.sources._tailed import NotRegularError, TailedFile, open_regular
+
+SPARE_DESCRIPTORS = 64
+"""Left for everything else the process does: the ledger, HTTP, sinks."""
+
+
+class Opened(NamedTuple):
+    """A file just opened under a path."""
+
+    fd: int
+    path: str
+    status: os.stat_result
+
+    @property
+    def locator(self) -> Locator:
+        """Where the file that was opened really is, whatever the path named before."""
+        return locator_of(self.status)
+
+
+class Opener:
+    """Gives out descriptors. When all are in use, idle files give theirs up (see ``room``)."""
+
+    def __init__(self, events: SourceEvents, max_open_files: int) -> None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._events = events
+        self._limit = max(1, min(max_open_files, soft - SPARE_DESCRIPTORS))
+        self._parkable: list[TailedFile] = []
+        self._refused: set[tuple[str, Locator]] = set()
+        self.retries = Retries()
+        self.opened = 0
+        self.short = False
+        """Whether a file could not be opened because all descriptors are in use."""
+
+    def begin_scan(self, files: Iterable[TailedFile]) -> None:
+        """Count what is open, and see which files could be closed for a while without anything unread in them."""
+        active = [file for file in files if file.active]
+        self.opened, self.short = len(active), False
+        idle = [file for file in active if file.drained and not file.leaving and not file.ended]
+        self._parkable = sorted(idle, key=lambda file: -file.quiet_since)
+
+    def plain(self, path: str, status: os.stat_result) -> bool:
+        """Whether this is a file of records by its kind and name; if not, that is said once."""
+        if stat.S_ISREG(status.st_mode) and not is_compressed(path):
+            return True
+        if (path, locator_of(status)) not in self._refused:
+            self._refused.add((path, locator_of(status)))
+            kind = "compressed" if stat.S_ISREG(status.st_mode) else "not a plain file"
+            self._events.file_failed(path, NotRegularError(errno.EINVAL, f"{kind}, so it is not read", path))
+        return False
+
+    def open(self, path: str, now: float) -> Opened | None:
+        """The open file; None when it is gone, or has to be tried again later."""
+        if not self.retries.may(path, now) or not self.room():
+            return None
+        try:
+            fd, status = open_regular(path)
+        except (FileNotFoundError, NotADirectoryError):  # it went between the scan and now
+            return None
+        except OSError as error:
+            self.failed(path, error, now)
+            return None
+        self.retries.succeeded(path)
+        self.opened += 1
+        return Opened(fd, path, status)
+
+    def room(self) -> bool:
+        """Whether one more file may be opened; if need be the one that has been quiet longest is closed for a while."""
+        if self.opened < self._limit:
+            return True
+        while self._parkable:
+            file = self._parkable.pop()
+            if file.active and file.at_end():
+                self.close(file)
+                return True
+        self.short = True
+        return False
+
+    def close(self, file: TailedFile) -> None:
+        """Close a file, keeping what it is known by."""
+        if file.active:
+            file.close()
+            self.opened -= 1
+
+    def give_back(self, opened: Opened) -> None:
+        """The descriptor is not needed after all."""
+        os.close(opened.fd)
+        self.opened -= 1
+
+    def failed(self, path: str, error: OSError, now: float) -> None:
+        """Something with this path did not work; it will be tried again."""
+        if self.retries.may(path, now):
+            self.retries.failed(path, now)
+            self._events.file_failed(path, error)

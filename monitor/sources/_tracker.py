@@ -1,0 +1,167 @@
+"""Keeps the set of files being read in step with what the directories show: renamed, replaced, gone, come back."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+
+from monitor.core.accounting import Position
+from monitor.core.protocols import SourceEvents
+from monitor.sources._identity import Locator, locator_of
+from monitor.sources._opening import Opened, Opener
+from monitor.sources._scan import Directories, Found
+from monitor.sources._siblings import is_rotated_name
+from monitor.sources._tailed import TailedFile
+
+MAX_FINISHED = 4096
+"""Files read to their end that are remembered, so that one that comes back under another name is not read twice."""
+
+
+class Tracker:
+    """All files of one source, by locator and by id."""
+
+    def __init__(self, opener: Opener, events: SourceEvents, directories: Directories) -> None:
+        self._opener = opener
+        self._events = events
+        self._directories = directories
+        self._files: dict[Locator, TailedFile] = {}
+        self._by_id: dict[str, TailedFile] = {}
+        self._unordered: set[str] = set()
+
+    def __iter__(self) -> Iterator[TailedFile]:
+        return iter(self._files.values())
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __contains__(self, locator: Locator) -> bool:
+        return locator in self._files
+
+    def add(self, file: TailedFile) -> None:
+        """Read this file from now on."""
+        self._files[file.locator] = file
+        self._by_id[file.file_id] = file
+        self._unordered.add(file.home)
+
+    def drop(self, file: TailedFile) -> None:
+        """Forget a file; nothing of it may be unread."""
+        self._opener.close(file)
+        del self._files[file.locator]
+        del self._by_id[file.file_id]
+
+    def commit(self, position: Position) -> None:
+        """So much of a file is durable."""
+        if (file := self._by_id.get(position.origin.file_id)) is not None:
+            file.commit(position)
+
+    def of_home(self, home: str) -> list[TailedFile]:
+        """The files that are or were live under a path."""
+        return [file for file in self._files.values() if file.home == home]
+
+    # -- names -------------------------------------------------------------------------------------------------
+
+    def relink(self, named: dict[Locator, list[str]], found: Found, now: float) -> None:
+        """See which files are still where they were, which have moved on, and which closed ones have grown."""
+        for file in list(self._files.values()):
+            paths = named.get(file.locator, [])
+            if file.home in paths:
+                self._still_there(file, found.files[file.home], now)
+            elif not file.leaving and _is_gone(file):
+                self._events.rotated(file.home, _kind_of_rotation(file))
+                file.leave(now)
+                self._unordered.add(file.home)
+            if not file.active:
+                self._revive(file, paths, found, now)
+
+    def _still_there(self, file: TailedFile, status: os.stat_result, now: float) -> None:
+        if file.leaving:
+            file.live_at(file.home)
+        if file.active and not file.same_as(status):
+            file.drained = False  # quiet files are looked at by the scan alone
+
+    def _revive(self, file: TailedFile, paths: list[str], found: Found, now: float) -> None:
+        """Open a closed file again when there may be more in it, or when it has still to be brought to its end."""
+        if file.leaving and not file.ended:
+            path = paths[0] if paths else self._moved_to(file)
+            if path is None:
+                # All that was ever seen of it was read before it was closed for lack of descriptors.
+                self._events.file_failed(file.home, FileNotFoundError(errno.ENOENT, "gone while closed", file.home))
+                self.drop(file)
+                return
+        elif not paths or file.same_as(found.files[paths[0]]):
+            return
+        else:
+            path = paths[0]
+        if (opened := self._opener.open(path, now)) is not None:
+            self._reopen(file, opened, now)
+
+    def _moved_to(self, file: TailedFile) -> str | None:
+        """Where a file is that its home no longer names: in the same directory, or we shall not find it."""
+        with suppress(OSError):
+            for path, entry in self._directories.beside(file.home):
+                may_be = entry.inode == file.locator.inode or is_rotated_name(path, file.home)
+                if may_be and locator_of(os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
+                    return path
+        return None
+
+    def _reopen(self, file: TailedFile, opened: Opened, now: float) -> None:
+        if opened.locator != file.locator:  # moved on since the scan; the next one will see
+            self._opener.give_back(opened)
+        elif (reason := file.reopen(opened.fd)) is not None:  # another file in its place: it is met as a new one
+            self._opener.give_back(opened)
+            self._events.identity_reset(opened.path, reason)
+            self.drop(file)
+        elif file.ended and opened.status.st_size == file.read_offset:  # touched, not written
+            file.seen(opened.status)
+            self.close(file)
+        elif file.ended:
+            file.go_on()
+            file.live_at(opened.path)
+            file.quiet_since = now
+
+    # -- order and end -----------------------------------------------------------------------------------------
+
+    def reorder(self) -> None:
+        """Let the older parts of a log be read before the newer ones."""
+        for home in self._unordered:
+            parts = [file for file in self.of_home(home) if file.active]
+            parts.sort(key=lambda file: (not file.leaving, file.mtime_ns))
+            for older, newer in pairwise(parts):
+                newer.older = older
+        self._unordered.clear()
+
+    def close(self, file: TailedFile) -> None:
+        """The file has been read to its end: close it, and remember it while it can be met again."""
+        deleted = os.fstat(file.fd).st_nlink == 0
+        self._opener.close(file)
+        if deleted:
+            self.drop(file)
+
+    def forget_finished(self, named: dict[Locator, list[str]]) -> None:
+        """Keep the memory of finished files that no path of ours names within bounds, the newest of them."""
+        finished = [
+            file for file in self._files.values() if file.ended and not file.active and file.locator not in named
+        ]
+        for file in finished[: max(0, len(finished) - MAX_FINISHED)]:
+            self.drop(file)
+
+
+def _is_gone(file: TailedFile) -> bool:
+    """Whether another file, or none, has the file's path; False when it cannot be looked at."""
+    try:
+        return locator_of(os.stat(file.home)) != file.locator  # noqa: PTH116 - paths are text here
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+def _kind_of_rotation(file: TailedFile) -> str:
+    if os.path.islink(file.home):  # noqa: PTH114 - paths are text here
+        return "symlink"
+    if file.active and os.fstat(file.fd).st_nlink == 0:
+        return "recreate"
+    return "rename"

@@ -1,0 +1,154 @@
+"""Every metric the program has: its name, what it counts, its labels. The reference page is made from this table.
+
+Labels are a stream, a sink, or one of a few words the program itself chose; nothing that is read from input or from the
+file system ever becomes one, so the number of series is set by the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "aemonitor_"
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+SCORE_BOUNDS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
+"""1 is the worst benign record, so the bounds are close together around it; the threshold in use joins them."""
+COMMIT_BOUNDS = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""Seconds: a commit takes 0.2 ms on a quiet disk, 4 ms with fsync, and seconds when the disk is in trouble."""
+
+ROTATION_KINDS = ("rename", "copytruncate", "truncate", "recreate", "symlink")
+RESET_REASONS = ("head", "marker", "shrunk", "misaligned")
+ABANDON_REASONS = ("max_rotated_files", "max_pinned_bytes", "max_rotated_age", "truncated")
+RELOAD_RESULTS = ("success", "failure")
+STAGES = ("parse", "encode", "score", "decide")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family: ``name`` as it is scraped, ``text`` its help, ``labels`` the names of its label values in order."""
+
+    name: str
+    kind: Kind
+    text: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The name without the suffix that belongs to the sample."""
+        return self.name.removesuffix({"counter": "_total", "info": "_info"}.get(self.kind, ""))
+
+
+def _metrics(kind: Kind, *rows: tuple[str, str, str]) -> list[Metric]:
+    return [Metric(PREFIX + name, kind, text, tuple(labels.split())) for name, labels, text in rows]
+
+
+METRICS: tuple[Metric, ...] = (
+    # Records: read = scored + unparsed + filtered + sampled_out + in_flight, exact at every scrape.
+    *_metrics(
+        "counter",
+        ("records_read_total", "stream", "Records framed from the input."),
+        ("records_scored_total", "stream", "Records scored by the model and committed."),
+        ("records_unparsed_total", "stream", "Records that could not be parsed, committed."),
+        ("records_filtered_total", "stream", "Records left out on purpose (column headers, filters), committed."),
+        ("records_sampled_out_total", "stream", "Records passed over because of overload, committed."),
+        ("alerts_total", "stream", "Records that crossed the threshold, committed."),
+        ("truncated_records_total", "stream", "Records longer than the size limit; their first bytes were used."),
+        ("truncated_bytes_total", "stream", "Bytes cut off records longer than the size limit."),
+        ("decode_errors_total", "stream", "Bytes that were not valid in the input's encoding and became U+FFFD."),
+        ("dead_letters_total", "stream", "Unparsed records kept for inspection."),
+        ("tail_bytes_read_total", "stream", "Bytes of the input that were dealt with and committed."),
+        ("stage_seconds_total", "stream stage", "Time spent in each stage of the data path."),
+        ("field_error_total", "stream field", "Reconstruction error of each feature, summed over scored records."),
+        ("rotations_total", "stream kind", "Files found rotated, by the way it was done."),
+        ("identity_resets_total", "stream reason", "Files that proved to be other ones and are read from their start."),
+        ("abandoned_bytes_total", "stream reason", "Bytes that existed and will never be read."),
+        ("file_errors_total", "stream reason", "Failed attempts to open or read a file, by errno; they are repeated."),
+        ("paused_seconds_total", "stream", "Time in which reading was paused."),
+        ("model_refusals_total", "stream", "Published models that were not loaded; the previous one stays in use."),
+        ("checkpoint_errors_total", "", "Failed attempts to commit; they are repeated and nothing is lost."),
+        ("config_reloads_total", "result", "Attempts to load a changed configuration."),
+        ("sink_delivered_total", "sink", "Alerts a sink accepted."),
+        ("sink_failures_total", "sink", "Failed attempts to deliver; they are repeated and nothing is lost."),
+        ("log_events_suppressed_total", "", "Log events left out because the same event had been logged often."),
+    ),
+    *_metrics(
+        "gauge",
+        ("records_in_flight", "stream", "Records read and not yet committed."),
+        ("threshold", "stream", "The score above which a record is an alert."),
+        ("benign_error_min", "stream", "Smallest L1 error of the model's benign calibration records (score 0)."),
+        ("benign_error_max", "stream", "Largest L1 error of the model's benign calibration records (score 1)."),
+        ("model_created_timestamp_seconds", "stream", "When the model in use was trained."),
+        ("model_loaded_timestamp_seconds", "stream", "When the model in use was loaded."),
+        ("tail_lag_bytes", "stream", "Bytes in the followed files that are not committed."),
+        ("files_open", "stream", "Files held open."),
+        ("files_tracked", "stream", "Files whose progress is remembered."),
+        ("queue_bytes", "", "Bytes read and waiting to be scored."),
+        ("queue_batches", "", "Batches of records waiting to be scored."),
+        ("source_event_lag_seconds", "stream", "Age of the newest event of the last batch when it was committed."),
+        ("source_newest_event_timestamp_seconds", "stream", "Event time of the newest event of the last batch."),
+        ("checkpoint_last_success_timestamp_seconds", "", "When progress was last committed; 0 before the first."),
+        ("outbox_depth", "sink", "Alerts committed and not yet accepted by the sink."),
+        ("outbox_oldest_seconds", "sink", "How long the oldest of them has been waiting."),
+        ("config_last_reload_successful", "", "1 if the configuration in use is the newest one that was offered."),
+        ("config_last_reload_success_timestamp_seconds", "", "When the configuration in use was loaded."),
+    ),
+    *_metrics(
+        "histogram",
+        ("score", "stream", "Scores of committed records, not below 0; 1 is the worst benign calibration record."),
+        ("score_l1", "stream", "Normalised L1 scores, where the stream alerts on another score."),
+        ("checkpoint_commit_seconds", "", "Time one commit takes."),
+    ),
+    *_metrics(
+        "info",
+        ("build_info", "version python torch", "Versions of the program and what it runs on; always 1."),
+        ("device_info", "device", "Where the model is computed; always 1."),
+        ("model_info", "stream version sha256", "The model in use; always 1."),
+    ),
+)
+
+BY_NAME = {metric.name.removeprefix(PREFIX): metric for metric in METRICS}
+
+
+def describe_metrics(metrics: Iterable[Metric] = METRICS) -> str:
+    """The reference page of all metrics, as Markdown."""
+    rows = [f"| `{m.name}` | {m.kind} | {', '.join(m.labels) or '-'} | {m.text} |" for m in metrics]
+    return "\n".join([*_PAGE_HEAD, *rows, *_PAGE_TAIL, ""])
+
+
+_PAGE_HEAD = (
+    "# Metrics",
+    "",
+    "Served at `/metrics`, as OpenMetrics to whoever asks for it and in the Prometheus text format otherwise.",
+    "",
+    "Every series of a configured stream or sink exists from the start, counters at 0. Counters of records go on over",
+    "restarts, because they are committed with the progress. At every scrape, exactly:",
+    "",
+    "    aemonitor_records_read_total = aemonitor_records_scored_total + aemonitor_records_unparsed_total",
+    "        + aemonitor_records_filtered_total + aemonitor_records_sampled_out_total + aemonitor_records_in_flight",
+    "",
+    "| metric | type | labels | meaning |",
+    "|---|---|---|---|",
+)
+_PAGE_TAIL = (
+    "",
+    "Values of the labels:",
+    "",
+    f"- `kind` of a rotation: {', '.join(ROTATION_KINDS)}.",
+    f"- `reason` of an identity reset: {', '.join(RESET_REASONS)}.",
+    f"- `reason` of abandoned bytes: {', '.join(ABANDON_REASONS)}.",
+    "- `reason` of a file error: the name of the error, such as EACCES.",
+    f"- `result` of a reload: {', '.join(RELOAD_RESULTS)}.",
+    f"- `stage`: {', '.join(STAGES)}.",
+    "- `other` stands for a word beyond the first 24 of a family, so that no label grows without bound.",
+    "",
+    "`aemonitor_score` has the buckets "
+    + ", ".join(f"{bound:g}" for bound in SCORE_BOUNDS)
+    + " and the threshold in use; when a model comes with another threshold, the histogram starts again at 0, which",
+    "`rate()` takes for a restart. Scores below 0 count as 0, and what is not a finite number as 1e9.",
+    "",
+    "The process itself is described by the usual `process_*` metrics: `process_cpu_seconds_total`,",
+    "`process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds`,",
+    "`process_start_time_seconds`.",
+)

@@ -1,0 +1,235 @@
+"""What happens in one stream, one method each: its metrics and its log events."""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Mapping
+
+from monitor.core.accounting import Counts
+from monitor.core.arrays import F32, F64
+from monitor.core.clock import Clock
+from monitor.telemetry.events import Events
+from monitor.telemetry.names import ABANDON_REASONS, RESET_REASONS, ROTATION_KINDS, SCORE_BOUNDS, STAGES
+from monitor.telemetry.store import Histogram, Store, clamped
+
+COUNTERS = {
+    "records_scored_total": "scored",
+    "records_unparsed_total": "unparsed",
+    "records_filtered_total": "filtered",
+    "records_sampled_out_total": "sampled_out",
+    "alerts_total": "alerts",
+    "tail_bytes_read_total": "bytes",
+    "truncated_records_total": "truncated",
+    "truncated_bytes_total": "dropped_bytes",
+    "decode_errors_total": "replaced_bytes",
+}
+"""Which metric shows which of the committed counts."""
+PLAIN = (
+    "records_read_total",
+    "dead_letters_total",
+    "paused_seconds_total",
+    "model_refusals_total",
+    "records_in_flight",
+    "tail_lag_bytes",
+    "files_open",
+    "files_tracked",
+)
+
+
+class StreamTelemetry:
+    """Metrics and events of one stream; implements ``SourceEvents``. Every method may be called from any thread."""
+
+    def __init__(self, name: str, store: Store, events: Events, clock: Clock) -> None:
+        self.name = name
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._reread = 0  # records in flight that will be framed a second time
+        self._pause_reason: str | None = None
+        with store.lock:
+            self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        store, name = self._store, self.name
+        for metric in (*PLAIN, *COUNTERS):
+            store.add(0, metric, name)
+        families = {
+            "rotations_total": ROTATION_KINDS,
+            "identity_resets_total": RESET_REASONS,
+            "abandoned_bytes_total": ABANDON_REASONS,
+            "stage_seconds_total": STAGES,
+        }
+        for metric, words in families.items():
+            for word in words:
+                store.add(0, metric, name, word)
+        store.histogram(Histogram.empty(SCORE_BOUNDS), "score", name)
+
+    # -- records -----------------------------------------------------------------------------------------------
+
+    def restored(self, counts: Counts) -> None:
+        """Go on from the totals the ledger holds. Called whenever the source is opened.
+
+        Records still in flight then were read and not committed, so they will be read again; they stay in flight and
+        are not counted a second time.
+        """
+        store, name = self._store, self.name
+        with store.lock:
+            self._reread = int(store.get("records_in_flight", name))
+            store.set(counts.read + self._reread, "records_read_total", name)
+            for metric, field in COUNTERS.items():
+                store.set(getattr(counts, field), metric, name)
+
+    def framed(self, records: int) -> None:
+        """So many records were cut out of the input. To be called before anyone can commit them."""
+        store, name = self._store, self.name
+        with store.lock:
+            new = max(0, records - self._reread)
+            self._reread = max(0, self._reread - records)
+            store.add(new, "records_read_total", name)
+            store.add(new, "records_in_flight", name)
+
+    def batch(
+        self,
+        counts: Counts,
+        scores: F32 | F64,
+        seconds_by_stage: Mapping[str, float],
+        newest_event_time: float | None = None,
+        *,
+        l1: F32 | F64 | None = None,
+        field_errors: Mapping[str, float] | None = None,
+        dead_letters: int = 0,
+    ) -> None:
+        """A batch was committed.
+
+        Args:
+            counts: the change the batch brings; all of it, not only what was scored.
+            scores: of the scored records, [scored]; above 1 is worse than anything benign.
+            seconds_by_stage: what each stage of the data path took.
+            newest_event_time: seconds since 1970, None or NaN where unknown.
+            l1: the normalised L1 scores, [scored], when the stream alerts on another score.
+            field_errors: reconstruction error of each feature, summed over the scored records.
+            dead_letters: unparsed records that were kept.
+        """
+        store, name = self._store, self.name
+        observed = clamped(scores)  # outside the lock: a scrape need not wait for it
+        with store.lock:
+            self._count(counts)
+            store.add(dead_letters, "dead_letters_total", name)
+            store.observe(observed, "score", name)
+            if l1 is not None:
+                self._observe_l1(clamped(l1))
+            for stage, seconds in seconds_by_stage.items():
+                store.add(seconds, "stage_seconds_total", name, store.word("stage_seconds_total", name, stage))
+            for field, error in (field_errors or {}).items():
+                store.add(error, "field_error_total", name, field)
+            self._event_time(newest_event_time)
+
+    def _count(self, counts: Counts) -> None:
+        store, name = self._store, self.name
+        for metric, field in COUNTERS.items():
+            store.add(getattr(counts, field), metric, name)
+        store.add(-counts.read, "records_in_flight", name)
+        self._reread = min(self._reread, max(0, int(store.get("records_in_flight", name))))
+
+    def _observe_l1(self, values: F64) -> None:
+        if not self._store.has_histogram("score_l1", self.name):
+            self._store.histogram(Histogram.empty(SCORE_BOUNDS), "score_l1", self.name)
+        self._store.observe(values, "score_l1", self.name)
+
+    def _event_time(self, newest: float | None) -> None:
+        if newest is not None and math.isfinite(newest):
+            self._store.set(newest, "source_newest_event_timestamp_seconds", self.name)
+            self._store.set(self._clock.now() - newest, "source_event_lag_seconds", self.name)
+
+    def alert(self, summary: str, severity: str) -> None:
+        """A record crossed the threshold. It has been counted with its batch; this only logs it."""
+        self._events.info("alert", stream=self.name, severity=severity, summary=summary)
+
+    # -- flow --------------------------------------------------------------------------------------------------
+
+    def paused(self, reason: str) -> None:
+        """Reading stopped for now; nothing is lost."""
+        with self._store.lock:
+            if not self._store.ticking("paused_seconds_total", self.name):
+                self._store.tick(self._clock.monotonic(), "paused_seconds_total", self.name)
+            told, self._pause_reason = self._pause_reason == reason, reason
+        if not told:
+            self._events.warning("paused", stream=self.name, reason=reason)
+
+    def resumed(self) -> None:
+        """Reading goes on; nothing happens when it was not paused."""
+        with self._store.lock:
+            was_paused = self._store.ticking("paused_seconds_total", self.name)
+            self._store.halt("paused_seconds_total", self.name)
+            self._pause_reason = None
+        if was_paused:
+            self._events.info("resumed", stream=self.name)
+
+    # -- model -------------------------------------------------------------------------------------------------
+
+    def model(self, *, version: str, sha256: str, created: float, threshold: float, low: float, high: float) -> None:
+        """A model was loaded.
+
+        Args:
+            version: its name.
+            sha256: its content.
+            created: when it was trained, seconds since 1970.
+            threshold: the score above which a record is an alert.
+            low: smallest L1 error of its benign calibration records.
+            high: largest L1 error of its benign calibration records.
+        """
+        store, name = self._store, self.name
+        with store.lock:
+            store.drop("model_info", name)
+            store.set(1, "model_info", name, version, sha256)
+            store.set(created, "model_created_timestamp_seconds", name)
+            store.set(self._clock.now(), "model_loaded_timestamp_seconds", name)
+            store.set(threshold, "threshold", name)
+            store.set(low, "benign_error_min", name)
+            store.set(high, "benign_error_max", name)
+            usable = math.isfinite(threshold) and threshold >= 0
+            fresh = Histogram.empty((*SCORE_BOUNDS, threshold) if usable else SCORE_BOUNDS)
+            # Counts cannot be spread over other buckets afterwards: with another threshold the histogram starts anew.
+            if fresh.bounds != store.bounds("score", name):
+                store.histogram(fresh, "score", name)
+        self._events.info("model_loaded", stream=name, version=version, threshold=threshold)
+
+    def model_refused(self, version: str, error: Exception) -> None:
+        """A published model was not loaded; the one in use, if any, stays."""
+        with self._store.lock:
+            self._store.add(1, "model_refusals_total", self.name)
+        self._events.error("model_refused", stream=self.name, version=version, message=str(error))
+
+    # -- SourceEvents ------------------------------------------------------------------------------------------
+
+    def rotated(self, path: str, kind: str) -> None:
+        self._count_word("rotations_total", kind, 1)
+        self._events.info("rotated", stream=self.name, kind=kind, path=path)
+
+    def identity_reset(self, path: str, reason: str) -> None:
+        self._count_word("identity_resets_total", reason, 1)
+        self._events.warning("identity_reset", stream=self.name, reason=reason, path=path)
+
+    def file_failed(self, path: str, error: OSError) -> None:
+        reason = errno.errorcode.get(error.errno or 0, "unknown")
+        self._count_word("file_errors_total", reason, 1)
+        self._events.warning("file_failed", stream=self.name, reason=reason, path=path, message=str(error))
+
+    def files(self, opened: int, tracked: int) -> None:
+        with self._store.lock:
+            self._store.set(opened, "files_open", self.name)
+            self._store.set(tracked, "files_tracked", self.name)
+
+    def bytes_abandoned(self, path: str, count: int, reason: str) -> None:
+        self._count_word("abandoned_bytes_total", reason, count)
+        self._events.error("bytes_abandoned", stream=self.name, reason=reason, bytes=count, path=path)
+
+    def lag(self, behind_bytes: int) -> None:
+        with self._store.lock:
+            self._store.set(behind_bytes, "tail_lag_bytes", self.name)
+
+    def _count_word(self, metric: str, word: str, amount: int) -> None:
+        store = self._store
+        with store.lock:
+            store.add(amount, metric, self.name, store.word(metric, self.name, word))

@@ -1,0 +1,78 @@
+"""Writes a drafted stream as a configuration that explains itself: the reason stands behind each line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitor.training.inference import Choice, Draft
+
+PLAIN_WIDTH = 1 << 16
+"""Never fold a line: a comment has to stand behind it."""
+
+
+def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path | None, listen: str | None) -> str:
+    """The YAML text of a configuration with this one stream; without ``paths`` it reads standard input."""
+    lines = [
+        f"# Written by `aemonitor init` from a sample of {draft.records:,} records. Each choice has its reason behind it:",
+        "# change what you know better. Next: aemonitor retrain -c THIS_FILE, then aemonitor run -c THIS_FILE.",
+        *_commented(
+            f"server: {{listen: {flow(listen)}}}" if listen else "server: {listen: 127.0.0.1:9464}",
+            "metrics and health; `none` switches it off",
+        ),
+    ]
+    if state_dir is not None:
+        lines += _commented(f"state_dir: {flow(str(state_dir))}", "models, progress and alerts")
+    lines += ["streams:", f"  {stream}:"]
+    lines += [f"    {line}" for line in _stream(draft, paths)]
+    alerts = str(state_dir.parent / "alerts.jsonl") if state_dir is not None else "-"
+    lines += [
+        "sinks:",
+        *_commented(f"  journal: {{jsonl: {{path: {flow(alerts)}}}}}", "alerts as JSON Lines; `-` is stdout"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _stream(draft: Draft, paths: Sequence[Path]) -> list[str]:
+    source = f"{{file_tail: {{include: {flow([str(path) for path in paths])}}}}}" if paths else "stdin"
+    parser = f"{{{draft.parser}: {flow(draft.parser_options)}}}" if draft.parser_options else draft.parser
+    lines = _commented(f"source: {source}", "globs are allowed")
+    lines += _commented(f"parser: {parser}", draft.parser_reason)
+    if draft.time is not None:
+        lines += _commented(f"time: {{field: {flow(draft.time)}, timezone: UTC}}", draft.time_reason)
+    if draft.key is not None:
+        lines += _commented(f"key: {flow(draft.key)}", draft.key_reason)
+    lines.append("features:")
+    for choice in draft.features:
+        lines += _commented(f"  {flow(choice.name)}: {_encoding(choice)}", choice.reason)
+    if draft.left_out:
+        lines.append("# Left out (add a line above to use one):")
+        lines += [f"#   {flow(choice.name)}: {choice.reason}" for choice in draft.left_out]
+    lines += _commented(
+        "model: {hidden: auto, bottleneck: auto, epochs: 100}", "powers of two between input and bottleneck"
+    )
+    lines += _commented("score: {method: l1}", "0 = best benign, 1 = worst benign record of the calibration")
+    lines += _commented("alert: {threshold: 1.0}", "alert above this score")
+    lines.append("sinks: [journal]")
+    return lines
+
+
+def _encoding(choice: Choice) -> str:
+    return f"{{{choice.kind}: {flow(choice.options)}}}" if choice.options else str(choice.kind)
+
+
+def _commented(text: str, comment: str) -> list[str]:
+    return [f"{text}  # {comment}"]
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line, quoted where it must be.
+
+    >>> flow("a: b"), flow(["x", 1]), flow("no")
+    ("'a: b'", '[x, 1]', "'no'")
+    """
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=PLAIN_WIDTH, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("\n...\n").strip()

@@ -1,0 +1,193 @@
+"""The training loop: benign records in, the network that reproduces the held-out ones best out.
+
+Tensors stay on the device and batches are drawn by shuffled row numbers, without a DataLoader. The same data,
+configuration and number of threads give the same weights, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from monitor.core.arrays import F32
+from monitor.core.errors import DataError
+from monitor.core.features import Layout
+from monitor.core.model_config import ModelConfig
+from monitor.model.autoencoder import Autoencoder, autoencoder_for, check_reach, initialise
+from monitor.model.history import Epoch, History
+from monitor.training.corruption import Corruption
+
+VALIDATION_ROWS = 8192
+"""Rows of one validation pass; bounds the memory its activations take."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+LOSSES: dict[str, Loss] = {
+    "mse": nn.functional.mse_loss,
+    "huber": nn.functional.huber_loss,
+    "l1": nn.functional.l1_loss,
+}
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network on the CPU, in evaluation mode, and how it came about."""
+
+    module: Autoencoder
+    history: History
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights ``module`` has."""
+        return self.history.best_epoch
+
+
+def fit(
+    values: F32,
+    validation: F32,
+    config: ModelConfig,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None],
+    layout: Layout | None = None,
+) -> Fitted:
+    """Train an autoencoder on benign records.
+
+    Every column counts the same in the loss, as in the published reference systems.
+
+    Args:
+        values: network columns of the training split, [n, width], n > 0, finite. Width 0 gives the null network.
+        validation: network columns of the early-stop split, [m, width]; m = 0 trains every epoch.
+        config: network and training.
+        device: where to compute.
+        on_epoch: called after each epoch.
+        layout: names the features in messages and keeps the columns of one feature together when masking.
+
+    Raises:
+        DataError: no record, a value that is not finite, an output activation that cannot reach the values, or
+            training diverged. The message names the option to change.
+    """
+    _check(values, validation, config, layout)
+    module = autoencoder_for(values.shape[1], config)
+    shuffling = torch.Generator().manual_seed(config.seed)
+    initialise(module, config, shuffling)
+    module.to(device)
+    history = History()
+    if module.width:
+        training = _Training(module, config, Corruption(config, module.width, layout, device), shuffling)
+        history = _train(training, _on(device, values), _on(device, validation), config, on_epoch)
+    return Fitted(module.cpu().eval(), history)
+
+
+class _Training:
+    """One network with its optimiser, and the weights worth keeping so far."""
+
+    def __init__(
+        self, module: Autoencoder, config: ModelConfig, corruption: Corruption, shuffling: torch.Generator
+    ) -> None:
+        self._module, self._corruption, self._shuffling = module, corruption, shuffling
+        self._batch_size = config.batch_size
+        self._loss = LOSSES[config.loss]
+        self._parameters = list(module.parameters())
+        self._optimizer = OPTIMIZERS[config.optimizer](
+            self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self._kept = [parameter.detach().clone() for parameter in self._parameters]
+
+    def epoch(self, x: Tensor) -> float:
+        """One pass over all records in a new random order; the mean loss of its batches, weighted by their rows."""
+        order = torch.randperm(len(x), generator=self._shuffling).to(x.device)
+        total = torch.zeros((), dtype=torch.float64, device=x.device)
+        for start in range(0, len(x), self._batch_size):
+            batch = x[order[start : start + self._batch_size]]
+            self._optimizer.zero_grad()
+            loss = self._loss(self._module(self._corruption.apply(batch))[0], batch)
+            torch.autograd.backward(loss)
+            self._optimizer.step()
+            total += loss.detach() * len(batch)
+        return float(total) / len(x)
+
+    @torch.inference_mode()
+    def validate(self, x: Tensor) -> float | None:
+        """The mean loss over clean records; None without any."""
+        if len(x) == 0:
+            return None
+        total = 0.0
+        for start in range(0, len(x), VALIDATION_ROWS):
+            rows = x[start : start + VALIDATION_ROWS]
+            total += float(self._loss(self._module(rows)[0], rows)) * len(rows)
+        return total / len(x)
+
+    def keep(self) -> None:
+        """Remember the weights as they are."""
+        with torch.no_grad():
+            for kept, parameter in zip(self._kept, self._parameters, strict=True):
+                kept.copy_(parameter)
+
+    def restore(self) -> None:
+        """Go back to the weights remembered last."""
+        with torch.no_grad():
+            for kept, parameter in zip(self._kept, self._parameters, strict=True):
+                parameter.copy_(kept)
+
+    def finite(self) -> bool:
+        """Whether every weight is a number."""
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self._parameters)
+
+
+def _train(
+    training: _Training, x: Tensor, held_out: Tensor, config: ModelConfig, on_epoch: Callable[[Epoch], None]
+) -> History:
+    epochs: list[Epoch] = []
+    best, best_loss = 0, math.inf
+    stopping = config.patience > 0 and len(held_out) > 0
+    for number in range(1, config.epochs + 1):
+        epoch = Epoch(number, training.epoch(x), training.validate(held_out))
+        _check_converging(epoch, training, config)
+        epochs.append(epoch)
+        on_epoch(epoch)
+        loss = epoch.validation_loss if stopping else None
+        if loss is None or loss < best_loss:
+            best, best_loss = number, loss or 0.0
+            training.keep()
+        elif number - best >= config.patience:
+            break
+    training.restore()
+    return History(tuple(epochs), best, stopped_early=len(epochs) < config.epochs)
+
+
+def _check(values: F32, validation: F32, config: ModelConfig, layout: Layout | None) -> None:
+    if len(values) == 0:
+        raise DataError("training: there is no benign record to learn from")
+    if values.shape[1] != validation.shape[1]:
+        raise DataError(
+            f"training: {values.shape[1]} columns to train with, {validation.shape[1]} to stop by; encode both alike"
+        )
+    if not (np.isfinite(values).all() and np.isfinite(validation).all()):
+        raise DataError("training: an encoded value is not finite; an encoder let it through")
+    names = [b.feature for b in layout.blocks for _ in range(b.start, b.stop)] if layout else []
+    check_reach(values, config.output_activation, names)
+
+
+def _check_converging(epoch: Epoch, training: _Training, config: ModelConfig) -> None:
+    losses = (epoch.loss, epoch.validation_loss or 0.0)
+    if not all(map(math.isfinite, losses)) or not training.finite():
+        raise DataError(
+            f"training diverged in epoch {epoch.number} (loss {epoch.loss:g}): lower model.learning_rate "
+            f"(now {config.learning_rate:g}) or scale the features that reach large values"
+        )
+
+
+def _on(device: torch.device, values: F32) -> Tensor:
+    """A copy on the device; the caller's array may be read-only and is never touched."""
+    return torch.tensor(values, dtype=torch.float32, device=device)

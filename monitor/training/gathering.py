@@ -1,0 +1,34 @@
+"""Collects benign records for training: the newest ones, in order, within bounds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from monitor.core.errors import NoInputError
+from monitor.core.records import RecordBatch
+from monitor.core.rows import joined, keep
+
+
+def gather(batches: Iterable[RecordBatch], max_records: int) -> tuple[RecordBatch, int, int]:
+    """Parsed records of ``batches``, at most the newest ``max_records``; and how many were read and unparsed.
+
+    Raises:
+        NoInputError: there is not one usable record.
+    """
+    kept: deque[RecordBatch] = deque()
+    held = read = unparsed = 0
+    for batch in batches:
+        read += len(batch)
+        unparsed += len(batch) - int(batch.ok.sum())
+        good = keep(batch, batch.ok)
+        kept.append(good)
+        held += len(good)
+        while held - len(kept[0]) >= max_records:
+            held -= len(kept.popleft())
+    if not held:
+        raise NoInputError(
+            f"no usable record among {read} lines read; "
+            "check the parser with `aemonitor init` on the same file, or give other files with --input"
+        )
+    return joined(kept), read, unparsed

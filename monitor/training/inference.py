@@ -1,0 +1,249 @@
+"""Reads a sample as a person would: which format, which field is the time, how each field is best encoded, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor import plugins
+from monitor.core.arrays import Column
+from monitor.core.errors import NoInputError
+from monitor.core.records import FieldType, RawBatch, RecordBatch
+from monitor.core.suggestion import Suggestion
+from monitor.core.timestamps import detect
+
+GOOD_SHARE = 0.9
+"""A format is taken when it reads this share of the sample; the most specific such format wins."""
+FEW_VALUES = 64
+"""Up to this many distinct values, seen often enough each, are categories."""
+REPEATS = 5
+"""A category must occur this often on average, or it is free text."""
+
+TIME_NAMES = ("time", "timestamp", "@timestamp", "ts", "datetime", "date", "eventtime", "__realtime_timestamp")
+KEY_NAMES = (
+    "remote_addr", "client_ip", "client", "device", "device_id", "sensor", "sensor_id", "host", "hostname", "_hostname",
+    "node", "instance", "user", "session", "syslog_identifier",
+)  # fmt: skip
+CODE_NAMES = re.compile(
+    r"(^|[._])(status|code|level|priority|severity|facility|errno|signal|state|type)$", re.IGNORECASE
+)
+IDENTIFIER_NAMES = re.compile(
+    r"(^|[._])(pid|tid|ppid|uuid|guid|cursor|seq|seqnum|sequence|trace_id|span_id|request_id|row|index)$", re.IGNORECASE
+)
+CLOCK_NAMES = re.compile(r"(monotonic|realtime|_source)_?(timestamp)?$", re.IGNORECASE)
+PATH_NAMES = re.compile(r"(^|[._])(path|url|uri|query|file|filename|exe)$", re.IGNORECASE)
+OPAQUE = re.compile(r"^(?=[0-9a-f-]*\d)[0-9a-f]{8,}(-?[0-9a-f]{4,})*$", re.IGNORECASE)
+ADDRESS = r"^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-fA-F]*:[0-9a-fA-F:.]+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How one field is encoded, or (``kind`` None) that it is left out; always with the reason."""
+
+    name: str
+    kind: str | None
+    reason: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything ``init`` found: enough to write a configuration that works without editing."""
+
+    parser: str
+    parser_options: dict[str, Any]
+    parser_reason: str
+    records: int
+    unparsed: int
+    time: str | None
+    time_reason: str
+    key: str | None
+    key_reason: str
+    features: tuple[Choice, ...]
+    left_out: tuple[Choice, ...]
+
+
+def infer(sample: RawBatch) -> Draft:
+    """Draft the configuration of a stream from framed lines.
+
+    Raises:
+        NoInputError: the sample has no line.
+    """
+    if not len(sample):
+        raise NoInputError("the sample is empty: give a file with at least a few hundred benign records")
+    kind, suggestion = choose_parser(sample)
+    module = plugins.module("parsers", kind)
+    records: RecordBatch = module.build(module.Config.model_validate(suggestion.options), None).parse(sample)
+    columns = {f.name: (f.type, column.filter(pa.array(records.ok))) for f, column in records.columns.items()}
+    time, time_reason = choose_time(columns)
+    choices = [choose_encoding(name, *columns[name]) for name in columns if name != time]
+    choices = without_repetitions(choices, columns)
+    if time is not None:
+        choices.append(clock_choice(time, columns[time][1]))
+    key, key_reason = choose_key(columns)
+    good = int(records.ok.sum())
+    return Draft(
+        parser=kind,
+        parser_options=suggestion.options,
+        parser_reason=f"{suggestion.share:.1%} of {len(sample):,} lines read as {kind}",
+        records=good,
+        unparsed=len(sample) - good,
+        time=time,
+        time_reason=time_reason,
+        key=key,
+        key_reason=key_reason,
+        features=tuple(c for c in choices if c.kind),
+        left_out=tuple(c for c in choices if not c.kind),
+    )
+
+
+def choose_parser(sample: RawBatch) -> tuple[str, Suggestion]:
+    """The most specific format that reads nearly all lines; else whatever reads most; plain text always reads all."""
+    found: list[tuple[str, Suggestion]] = []
+    for kind in plugins.kinds("parsers"):
+        suggestion = plugins.module("parsers", kind).suggest(sample)
+        if suggestion is not None:
+            found.append((kind, suggestion))
+    good = [item for item in found if item[1].share >= GOOD_SHARE]
+    if good:
+        return max(good, key=lambda item: item[1].rank)
+    return max(found, key=lambda item: item[1].share)
+
+
+Columns = dict[str, tuple[FieldType, Column]]
+
+
+def choose_time(columns: Columns) -> tuple[str | None, str]:
+    """The field that holds the event time: a telling name first, then whatever text reads as times."""
+    named = sorted(
+        (name for name in columns if name.lower() in TIME_NAMES), key=lambda name: TIME_NAMES.index(name.lower())
+    )
+    texts = [name for name, (kind, _) in columns.items() if kind is FieldType.TEXT and name not in named]
+    for name in [*named, *texts]:
+        share = detect(columns[name][1])
+        if share >= GOOD_SHARE:
+            return name, f"{share:.0%} of its values read as a time"
+    return None, "no field reads as a time: the order of arrival is used"
+
+
+def choose_key(columns: Columns) -> tuple[str | None, str]:
+    """A field that names the entity a record belongs to, when one has a telling name and repeats."""
+    for name in sorted(columns, key=lambda n: KEY_NAMES.index(n.lower()) if n.lower() in KEY_NAMES else len(KEY_NAMES)):
+        kind, column = columns[name]
+        if name.lower() not in KEY_NAMES or kind is not FieldType.TEXT:
+            continue
+        distinct, present = count_distinct(column), len(column) - column.null_count
+        if distinct > 1 and present >= 2 * distinct:
+            return (
+                name,
+                f"{distinct:,} distinct values, {present / distinct:,.0f} records each: alerts say whose they are",
+            )
+    return None, "no field names a host, device or user that repeats"
+
+
+def choose_encoding(name: str, kind: FieldType, column: Column) -> Choice:
+    """The encoding of one field, from its values first and its name where values cannot tell."""
+    present = column.drop_null()
+    if not len(present):
+        return Choice(name, None, "never occurs in the sample")
+    if kind is FieldType.BOOLEAN:
+        return Choice(name, "boolean", "true or false")
+    if kind is FieldType.VECTOR:
+        return _vector(name, present)
+    if kind is FieldType.NUMBER:
+        return _number(name, present)
+    return _text(name, present)
+
+
+def _vector(name: str, present: Column) -> Choice:
+    lengths = pc.unique(pc.list_value_length(present)).to_pylist()
+    if len(lengths) > 1:
+        return Choice(name, None, f"lists of different lengths ({min(lengths)} to {max(lengths)})")
+    return Choice(name, "vector", f"a list of {lengths[0]} numbers", {"length": lengths[0]})
+
+
+def _number(name: str, present: Column) -> Choice:
+    values = present.to_numpy(zero_copy_only=False)
+    distinct = len(np.unique(values))
+    low, high = np.nanmin(values), np.nanmax(values)
+    whole = bool(np.all(values == np.rint(values)))
+    if distinct == 1:
+        return Choice(name, "numeric", f"always {low:g}: a change is the loudest alert")
+    if IDENTIFIER_NAMES.search(name) or CLOCK_NAMES.search(name):
+        return Choice(name, None, "a running number or clock by its name: it would be new every time")
+    if whole and distinct > 0.5 * len(values) and len(values) > REPEATS and np.all(np.diff(values) >= 0):
+        return Choice(name, None, f"only ever grows ({low:g} to {high:g}): a counter, new every time")
+    if whole and distinct <= FEW_VALUES and CODE_NAMES.search(name):
+        return Choice(name, "categorical", f"{distinct} distinct codes")
+    return Choice(name, "numeric", f"numbers from {low:g} to {high:g}")
+
+
+def _text(name: str, present: Column) -> Choice:  # noqa: PLR0911 - a decision list reads best as one
+    distinct = count_distinct(present)
+    average = len(present) / distinct
+    if CLOCK_NAMES.search(name) or IDENTIFIER_NAMES.search(name):
+        return Choice(name, None, "an identifier or clock by its name: it would be new every time")
+    if opaque_share(present) > GOOD_SHARE:
+        return Choice(name, None, "opaque identifiers (hexadecimal): nothing to learn from")
+    if distinct == 1:
+        return Choice(name, "categorical", "always the same text: a change is the loudest alert")
+    if share(pc.match_substring_regex(present, ADDRESS)) > GOOD_SHARE:
+        return Choice(name, "ip", f"{distinct:,} distinct addresses")
+    if PATH_NAMES.search(name) or share(pc.starts_with(present, "/")) > GOOD_SHARE:
+        return Choice(name, "path", f"{distinct:,} distinct paths")
+    if distinct <= FEW_VALUES and average >= REPEATS:
+        return Choice(name, "categorical", f"{distinct} distinct values")
+    if average < 1.1 and share(pc.match_substring(present, " ")) < 0.5:
+        return Choice(name, None, f"unique in nearly every record ({distinct:,} distinct of {len(present):,})")
+    return Choice(name, "text", f"free text, {distinct:,} distinct")
+
+
+def clock_choice(name: str, column: Column) -> Choice:
+    """The event time as a feature: hour of day and day of week, left to the encoder to judge by the time span."""
+    del column
+    return Choice(name, None, "used as the event time; add `time` here to learn the hour of day and the day of week")
+
+
+def without_repetitions(choices: Iterable[Choice], columns: Columns) -> list[Choice]:
+    """Leave out a field that says the same as an earlier one in every record: it would be blamed twice."""
+    kept: list[Choice] = []
+    seen: dict[tuple[int, ...], str] = {}
+    for choice in choices:
+        code = _pattern(columns[choice.name][1]) if choice.kind else None
+        if code is not None and code in seen:
+            kept.append(Choice(choice.name, None, f"says the same as {seen[code]} in every record"))
+            continue
+        if code is not None:
+            seen[code] = choice.name
+        kept.append(choice)
+    return kept
+
+
+def _pattern(column: Column) -> tuple[int, ...] | None:
+    """Which rows have equal values, as numbers in order of appearance; None for constants, lists and huge variety."""
+    if pa.types.is_list(column.type):
+        return None
+    codes = column.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
+    return tuple(codes.tolist()) if codes.max(initial=0) > 0 else None
+
+
+def count_distinct(column: Column) -> int:
+    """Distinct values that are not missing."""
+    return int(pc.count_distinct(column, mode="only_valid").as_py())
+
+
+def share(mask: Column) -> float:
+    """The share of True in a boolean column."""
+    return float(pc.mean(mask.cast(pa.float64())).as_py() or 0.0)
+
+
+def opaque_share(present: Column, sample: int = 200) -> float:
+    """The share of values that look like hexadecimal identifiers, judged on the first few."""
+    values: Sequence[str] = present.slice(0, sample).to_pylist()
+    return sum(bool(OPAQUE.match(value)) for value in values) / len(values)

@@ -1,0 +1,186 @@
+"""Seconds since the previous record of a key, however the records are cut into batches."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core.errors import DataError, StateError
+from monitor.core.protocols import FittedEncoder, KeyedEncoder
+from monitor.encoders.interarrival import LastSeen
+from tests.encoding import encode, encoder, finding
+from tests.records import part, records
+
+
+def fitted(**options: object) -> FittedEncoder:
+    """Learned from one key with gaps of one to thirty seconds."""
+    gaps = np.random.default_rng(0).uniform(1, 30, 500)
+    return encoder("interarrival", **options).fit(records(times=np.cumsum(gaps).tolist()))
+
+
+def gaps_of(times: list[float], keys: list[str | None] | None = None, max_keys: int = 100) -> list[float]:
+    return LastSeen(max_keys).gaps(records(times=times, keys=keys))[0].tolist()
+
+
+def test_gaps_are_counted_for_each_key() -> None:
+    gaps = gaps_of([10.0, 11.0, 15.0, 31.0], ["a", "b", "a", "b"])
+
+    np.testing.assert_array_equal(gaps, [math.nan, math.nan, 5.0, 20.0])
+
+
+def test_without_a_key_the_stream_counts_as_one() -> None:
+    np.testing.assert_array_equal(gaps_of([10.0, 11.0, 15.0]), [math.nan, 1.0, 4.0])
+
+
+def test_records_without_a_key_count_as_one_more_key() -> None:
+    np.testing.assert_array_equal(gaps_of([1.0, 2.0, 4.0], [None, "a", None]), [math.nan, math.nan, 3.0])
+
+
+def test_a_time_before_the_previous_one_is_no_gap_at_all() -> None:
+    np.testing.assert_array_equal(gaps_of([10.0, 4.0, 6.0]), [math.nan, 0.0, 2.0])
+
+
+def test_records_without_a_time_are_passed_over() -> None:
+    gaps, missing, first = LastSeen(9).gaps(records(times=[10.0, math.nan, 13.0]))
+
+    np.testing.assert_array_equal(gaps, [math.nan, math.nan, 3.0])
+    assert missing.tolist() == [False, True, False]
+    assert first.tolist() == [True, False, False]
+
+
+def test_keys_seen_longest_ago_are_forgotten_first() -> None:
+    times, keys = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], ["a", "b", "a", "c", "a", "b"]
+
+    np.testing.assert_array_equal(
+        gaps_of(times, list(keys), max_keys=2), [math.nan, math.nan, 2.0, math.nan, 2.0, math.nan]
+    )
+
+
+def test_endless_new_keys_do_not_fill_the_memory() -> None:
+    memory = LastSeen(10)
+    for start in range(0, 1_000, 100):
+        memory.gaps(records(times=[1.0] * 100, keys=[str(start + i) for i in range(100)]))
+
+    assert memory.state()["keys"] == [str(i) for i in range(990, 1_000)]
+
+
+def test_long_keys_are_not_kept() -> None:
+    memory = LastSeen(10)
+
+    gaps = memory.gaps(records(times=[1.0, 3.0], keys=["k" * 1_000_000] * 2))[0]
+
+    assert gaps[1] == 2.0
+    assert len(str(memory.state())) < 200
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), max_keys=st.integers(1, 5))
+def test_gaps_are_those_of_a_simple_memory_however_records_are_cut(data: st.DataObject, max_keys: int) -> None:
+    rows = data.draw(st.integers(0, 30))
+    times = data.draw(st.lists(st.integers(0, 50).map(float) | st.just(math.nan), min_size=rows, max_size=rows))
+    keys = data.draw(st.lists(st.sampled_from([None, *"abcdef"]), min_size=rows, max_size=rows))
+    cuts = sorted({0, rows, *data.draw(st.lists(st.integers(0, rows), max_size=4))})
+    batch, memory = records(times=times, keys=keys), LastSeen(max_keys)
+
+    gaps = [memory.gaps(part(batch, start, stop))[0] for start, stop in itertools.pairwise(cuts)]
+
+    np.testing.assert_array_equal(np.concatenate([*gaps, np.empty(0)]), one_by_one(times, keys, max_keys))
+
+
+def one_by_one(times: list[float], keys: list[str | None], max_keys: int) -> list[float]:
+    last: OrderedDict[str | None, float] = OrderedDict()
+    gaps = [math.nan] * len(times)
+    for row, (time, key) in enumerate(zip(times, keys, strict=True)):
+        if math.isnan(time):
+            continue
+        if key in last:
+            gaps[row] = max(0.0, time - last.pop(key))
+        last[key] = time
+        if len(last) > max_keys:
+            last.popitem(last=False)
+    return gaps
+
+
+def test_a_long_silence_is_beyond_everything_benign() -> None:
+    batch = records(times=[0.0, 10.0, 10_000.0])
+
+    columns, novelty = encode(fitted(), batch)
+    said = finding(fitted(), batch)
+
+    assert columns[2, 0] > 1.0
+    assert novelty[2, 0] > 1.0
+    assert said.reason.startswith("above everything benign (max 29.9")
+    assert said.benign_range.endswith(" s")
+
+
+def test_a_few_first_records_read_as_average() -> None:
+    encoding = fitted()
+
+    columns, novelty = encode(encoding, records(times=[5.0]))
+
+    assert encoding.columns == ("value",)
+    assert columns.tolist() == [[0.0]]
+    assert not novelty.any()
+
+
+def test_many_first_records_have_a_column() -> None:
+    keys = [str(i) for i in range(20)] * 3
+    encoding = encoder("interarrival").fit(records(times=[float(i * (i % 7 + 1)) for i in range(60)], keys=keys))
+
+    columns, _ = encode(encoding, records(times=[1.0, 3.0], keys=["new", "new"]))
+
+    assert encoding.columns == ("value", "first of its key")
+    assert columns[:, 1].tolist() == [1.0, 0.0]
+
+
+def test_a_stream_without_event_time_has_nothing_to_learn() -> None:
+    with pytest.raises(DataError, match="feature 'x': the stream has no event time; set its `time:`"):
+        encoder("interarrival").fit(records(other=[1.0]))
+
+
+def test_memory_is_carried_over() -> None:
+    before, after = fitted(), fitted()
+    encode(before, records(times=[100.0]))
+    assert isinstance(before, KeyedEncoder)
+    assert isinstance(after, KeyedEncoder)
+
+    after.load_keyed_state(before.keyed_state())
+
+    np.testing.assert_array_equal(encode(after, records(times=[107.0]))[0], encode(before, records(times=[107.0]))[0])
+    assert before.keyed_state() == after.keyed_state() == {"version": 1, "keys": [None], "times": [107.0]}
+
+
+def test_a_smaller_memory_takes_over_the_keys_seen_last() -> None:
+    memory = LastSeen(2)
+
+    memory.load({"version": 1, "keys": ["a", "b", "c"], "times": [1.0, 2.0, 3.0]})
+
+    assert memory.state()["keys"] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "version None is not 1, or damaged"),
+        ({"version": 2, "keys": [], "times": []}, "version 2 is not 1, or damaged"),
+        ({"version": 1, "keys": ["a"], "times": []}, "1 keys do not fit 0 times, or are no texts"),
+        ({"version": 1, "keys": [3], "times": [1.0]}, "1 keys do not fit 1 times, or are no texts"),
+        ({"version": 1, "keys": ["a"], "times": [math.nan]}, "a time is no finite number"),
+        ({"version": 1, "keys": ["a"], "times": ["1"]}, "a time is no finite number"),
+    ],
+)
+def test_a_damaged_memory_is_refused_and_changes_nothing(state: dict[str, object], message: str) -> None:
+    memory = LastSeen(5)
+    memory.gaps(records(times=[1.0]))
+    before = memory.state()
+
+    with pytest.raises(StateError, match=message):
+        memory.load(state)
+
+    assert memory.state() == before
