@@ -13,7 +13,7 @@ from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import RecordBatch
 
 
-def encoder(kind: str, field: str = "x", **options: Any) -> Encoder:
+def encoder(kind: str, field: str = "x", /, **options: Any) -> Encoder:
     """An unfitted encoder, its options read as a configuration would be."""
     module = plugins.module("encoders", kind)
     built: Encoder = module.build(module.Config.model_validate_json(json.dumps(options)), field)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from monitor.core.accounting import FileState, Position, tail_marker
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef
+from monitor.core.clock import ManualClock
+from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk, Origin
+from monitor.sources import file_tail
 
 
 @dataclass
@@ -78,33 +83,90 @@ def recreate(path: Path, data: bytes = b"") -> None:
 
 @dataclass
 class Lines:
-    """A tiny framer: whole lines of every file in the order they were completed, and the places behind them."""
+    """A tiny framer: whole lines of all files in the order they were completed, and the places behind them."""
 
     complete: list[bytes] = field(default_factory=list[bytes])
-    partial: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
-    places: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
-    tails: dict[tuple[str, int], bytes] = field(default_factory=dict[tuple[str, int], bytes])
+    positions: list[Position] = field(default_factory=list[Position])
+    _held: dict[tuple[str, int], tuple[int, bytes, bytes]] = field(
+        default_factory=dict[tuple[str, int], tuple[int, bytes, bytes]]
+    )
 
-    def push(self, chunks: Iterable[Chunk]) -> list[Position]:
-        """Take chunks, checking that they are contiguous; the positions that are complete now."""
-        return [position for chunk in chunks for position in self._push(chunk)]
-
-    def _push(self, chunk: Chunk) -> list[Position]:
+    def push(self, chunk: Chunk) -> None:
+        """Take the next bytes of an epoch; they must follow those before."""
         origin, place = chunk.origin, (chunk.origin.file_id, chunk.origin.epoch)
-        assert self.places.get(place, chunk.offset) == chunk.offset, "chunks of one origin must be contiguous"
-        end = self.places[place] = chunk.offset + len(chunk.data)
-        epoch, held = self.partial.get(origin.file_id, (origin.epoch, b""))
-        data = (held if epoch == origin.epoch else b"") + chunk.data
-        self.tails[place] = (self.tails.get(place, b"") + chunk.data)[-512:]
-        *whole, rest = data.split(b"\n")
-        if chunk.final and rest:
-            whole, rest = [*whole, rest], b""
-        self.partial[origin.file_id] = (origin.epoch, rest)
+        expected, partial, seen = self._held.get(place, (chunk.offset, b"", b""))
+        assert chunk.offset == expected, f"{origin.path}: chunk at {chunk.offset}, expected {expected}"
+        end, seen = chunk.offset + len(chunk.data), (seen + chunk.data)[-65536:]
+        *whole, partial = (partial + chunk.data).split(b"\n")
+        if chunk.final and partial:
+            whole, partial = [*whole, partial], b""
+        self._held[place] = (-1 if chunk.final else end, partial, seen)
         self.complete += whole
-        if not whole and not chunk.final:
-            return []
-        seen = self.tails[place]
-        return [Position(origin, end - len(rest), seen[: len(seen) - len(rest)][-256:])]
+        if whole:
+            self.positions.append(Position(origin, end - len(partial), seen[: len(seen) - len(partial)][-256:]))
+
+
+class Follower:
+    """Drives a file source by hand as the daemon does: read, frame, commit; restarted, it resumes what was committed.
+
+    ``lines`` are the committed records. A crash loses what was read and not committed.
+    """
+
+    def __init__(self, *include: Path | str, once: bool = False, **options: Any) -> None:
+        self.config = file_tail.Config(include=[str(path) for path in include], watch="poll", **options)
+        self.clock = ManualClock(time.time())
+        self.events = RecordedEvents()
+        self.lines: list[bytes] = []
+        self.states: dict[str, FileState] = {}
+        self.once = once
+        self.start()
+
+    def start(self) -> None:
+        """Open the source with what is committed."""
+        context = SourceContext("web", list(self.states.values()), self.clock, self.events, wake=lambda: None)
+        self.framed = Lines()
+        self.source = file_tail.build(self.config, context, once=self.once)
+
+    def crash(self) -> None:
+        """Stop without a commit and start again."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """Stop without a commit; from now on the program is down."""
+        self.source.close()
+
+    def read(self, *, scan: bool = True) -> None:
+        """Read until there is nothing more; by default after the time for a scan has come."""
+        if scan:
+            self.clock.advance(self.config.scan_seconds)
+        while chunks := self.source.read(1 << 20):
+            for chunk in chunks:
+                self.framed.push(chunk)
+
+    def commit(self) -> None:
+        """Make what was read durable."""
+        for place in [*self.source.sightings(), *self.framed.positions]:
+            before = self.states.get(place.origin.file_id)
+            key = (place.origin.epoch, place.offset)
+            assert before is None or key >= (before.origin.epoch, before.offset), "progress moved back"
+            self.states.pop(place.origin.file_id, None)
+            self.states[place.origin.file_id] = state_of(place, self.clock.now())
+            self.source.committed(place)
+        self.lines += self.framed.complete
+        self.framed.positions, self.framed.complete = [], []
+
+    def step(self) -> None:
+        """Read and commit."""
+        self.read()
+        self.commit()
+
+    def settle(self) -> None:
+        """Let rotated files come to their end."""
+        self.step()
+        self.clock.advance(self.config.rotate_grace_seconds)
+        self.step()
+        self.step()
 
 
 def alert(number: int, stream: str = "web", *, alert_id: str | None = None, state: str = "firing") -> Alert:
@@ -133,6 +195,12 @@ def state_of(place: Position, committed_at: float = 0.0) -> FileState:
 def numbered(first: int, count: int, text: str = "line") -> list[bytes]:
     """Lines without their delimiter, each unlike all others."""
     return [f"{text} {number:06d} {number * 2654435761 % 2**32:08x}".encode() for number in range(first, first + count)]
+
+
+def make_older(path: Path, seconds: float) -> None:
+    """Set a file's time stamp back, as if it had been written so long ago."""
+    stamp = path.stat().st_mtime_ns - round(seconds * 1e9)
+    os.utime(path, ns=(stamp, stamp))
 
 
 def joined(lines: Sequence[bytes]) -> bytes:

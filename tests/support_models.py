@@ -20,6 +20,8 @@ from monitor.model.manifest import DataSummary
 
 CPU = torch.device("cpu")
 
+torch.set_num_threads(1)  # networks this small are slower with two, much slower on a busy machine
+
 
 def network(width: int, config: ModelConfig | None = None, seed: int = 1) -> Autoencoder:
     """An initialised network that was never trained; its biases are not zero, as after training."""

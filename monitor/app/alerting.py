@@ -86,7 +86,7 @@ class AlertWriter:
         key = None if records.keys is None else records.keys[row].as_py()
         values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
         means = self.bundle.contents.calibration.field_means
-        fields = field_findings(anomaly, self._features.layout, means, values, self._features.explain)
+        fields = field_findings(anomaly, self._features.layout, means, values, self._features.explain_feature)
         return Alert(
             id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
             fingerprint=fingerprint(self.stream, key, tuple(field.name for field in fields[:1])),

@@ -32,7 +32,7 @@ def command(file: str | None, config: Path, *, offline: bool, as_json: bool, pri
         click.echo(_schema_text(), nl=False)
         return
     from monitor.plugins import load_config
-    from monitor.plugins.surroundings import surroundings, unused
+    from monitor.plugins.surroundings import doubts, surroundings
 
     if file and click.get_current_context().get_parameter_source("config") is ParameterSource.COMMANDLINE:
         raise UsageError("give the configuration once: as CONFIG or with -c")
@@ -44,7 +44,7 @@ def command(file: str | None, config: Path, *, offline: bool, as_json: bool, pri
             raise
         click.echo(_json(error.file, (), error.problems, ()))
         raise SystemExit(ExitCode.CONFIG) from None
-    warnings = [*unused(checked), *(() if offline else surroundings(checked, os.environ))]
+    warnings = [*doubts(checked), *(() if offline else surroundings(checked, os.environ))]
     if as_json:
         click.echo(_json(str(path), list(checked.streams), (), warnings))
         return

@@ -71,7 +71,7 @@ class Spans:
     def filled_with(self, byte: int) -> Bools:
         """Which ranges hold nothing but this byte (also the empty ones), [k]."""
         eight = np.uint64(byte * 0x0101010101010101)
-        found = self.head == (_keep(self.lengths) & eight)
+        found: Bools = self.head == (_keep(self.lengths) & eight)
         if len(self.owners):
             equal = self.rest == (_keep(self.rest_lengths) & eight)
             found[self.owners] &= np.logical_and.reduceat(equal, self.firsts)
@@ -83,7 +83,8 @@ def read_spans(words: U64, starts: I64, lengths: I64) -> Spans:
 
     Args:
         words: the buffer as little-endian 8-byte numbers.
-        starts, lengths: the ranges in bytes, [k].
+        starts: where each range begins, in bytes, [k].
+        lengths: bytes of each range, [k].
     """
     owners = np.flatnonzero(lengths > 8)
     counts = (lengths[owners] - 1) >> 3
@@ -103,7 +104,7 @@ def _read(words: U64, starts: I64, lengths: I64) -> U64:
     """The first 8 bytes of each range. Two aligned reads and shifts take 3/4 of the time of one unaligned read."""
     block = starts >> 3
     shift = ((starts & 7) << 3).view(np.uint64)
-    low = words[block]
+    low: U64 = words[block]
     low >>= shift
     block += 1
     high = words[block]

@@ -1,10 +1,10 @@
-"""A string column as one run of bytes and the places where its texts begin: what numpy can read without per-row objects."""
+"""A string column as one run of bytes and the places where its texts begin: what numpy reads without row objects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,12 @@ class Texts:
         return len(self.lengths)
 
     @property
-    def bytes(self) -> U8:
+    def size(self) -> int:
+        """Bytes before the padding."""
+        return int(self.stops[-1]) + 1 if len(self) else 0
+
+    @property
+    def codes(self) -> U8:
         """Every byte and the padding, read-only."""
         return np.frombuffer(self.data, dtype=np.uint8)
 
@@ -82,7 +87,7 @@ def texts(column: Column, max_bytes: int) -> Texts:
         plain = pc.fill_null(plain, "")
     lengths = _lengths(plain)
     if (lengths > max_bytes).any():
-        plain = pc.binary_slice(plain.cast(pa.large_binary()), 0, max_bytes)
+        plain = pc.binary_slice(plain.cast(pa.large_binary()), 0, max_bytes)  # pyright: ignore[reportAttributeAccessIssue]
     kept = np.minimum(lengths, max_bytes)
     stops = np.cumsum(kept + 1) - 1
     return Texts(_joined(plain), stops - kept, stops, lengths, missing)
@@ -110,5 +115,5 @@ def _joined(plain: Column) -> bytes:
     # One list that holds all texts; made of buffers, because a Python list would cost more than the joining itself.
     ends = pa.py_buffer(np.array([0, len(small)], dtype=np.int32))
     whole = pa.Array.from_buffers(pa.list_(pa.binary()), 1, [None, ends], children=[small])
-    joined = pc.binary_join(whole, b"\0")[0].as_buffer()
+    joined = pc.binary_join(whole, b"\0")[0].as_buffer()  # pyright: ignore[reportAttributeAccessIssue]
     return b"".join((joined, bytes(PADDING + -len(joined) % 8)))

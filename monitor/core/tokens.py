@@ -124,7 +124,7 @@ def _gaps(texts: Texts, starts: I64, ends: I64, bounds: I64) -> tuple[I64, U8]:
     gaps = np.empty_like(starts)
     np.subtract(starts[1:], ends[:-1], out=gaps[:-1])
     gaps[last] = texts.stops[worded] - ends[last]
-    glue = texts.bytes[ends]
+    glue = texts.codes[ends]
     glue *= gaps == 1
     glue[last] = 0
     return gaps, glue
@@ -132,20 +132,21 @@ def _gaps(texts: Texts, starts: I64, ends: I64, bounds: I64) -> tuple[I64, U8]:
 
 def _one_of(some: bytes, among: U8) -> Bools:
     """Which bytes are one of a few: comparing five times is four times faster than looking up a table."""
-    found = among == some[0]
+    found: Bools = among == some[0]
     for byte in some[1:]:
         found |= among == byte
     return found
 
 
 def _has_digit(x: U64) -> Bools:
-    """Whether one of the 8 bytes is a digit: ``^ "0"`` brings digits below ten, and only below ten the top bit falls."""
+    """Whether one of the 8 bytes is a digit: ``^ "0"`` brings digits below ten, and what is below ten has a borrow."""
     x = x ^ _ZEROS
     less = x - _TENS
     np.invert(x, out=x)
     x &= less
     x &= _TOP_BITS
-    return x != 0
+    found: Bools = x != 0
+    return found
 
 
 def _hex_groups(texts: Texts, starts: I64, ends: I64, glue: U8, masked: Bools) -> Bools:
@@ -165,7 +166,7 @@ def _hex_groups(texts: Texts, starts: I64, ends: I64, glue: U8, masked: Bools) -
 def _is_hex(texts: Texts, starts: I64, lengths: I64) -> Bools:
     fits = np.flatnonzero(np.isin(lengths, _HEX_LENGTHS))
     place = np.arange(max(_HEX_LENGTHS))
-    letters = _HEX_LETTER[texts.bytes[starts[fits, None] + place]]  # [fits, 12]; the padding allows to read on
+    letters = _HEX_LETTER[texts.codes[starts[fits, None] + place]]  # [fits, 12]; the padding allows to read on
     result = np.zeros(len(starts), dtype=np.bool_)
     result[fits] = (letters | (place >= lengths[fits, None])).all(axis=1)
     return result
@@ -197,7 +198,7 @@ def _leading_gaps(texts: Texts, words: Words) -> U64:
 
 
 def _hash_gaps(texts: Texts, starts: I64, lengths: I64) -> U64:
-    hashes = (texts.bytes[starts] + np.uint64(1)) * _BY_BYTE
+    hashes = (texts.codes[starts] + np.uint64(1)) * _BY_BYTE
     hashes[np.flatnonzero(lengths == 0)] = 0
     long = np.flatnonzero(lengths > 1)
     spans = read_spans(texts.words, starts[long], lengths[long])

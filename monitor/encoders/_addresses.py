@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
 
 import numpy as np
 
 from monitor.core.arrays import I64, U8, Bools, Column
 from monitor.core.spans import mix
 from monitor.core.strings import U64, Texts, pieces
+
+_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST = 64
 """Bytes; no address with zone, brackets and port is longer, and a longer text is none."""
@@ -45,17 +50,14 @@ _V6_BLOCKS = (
     ("fe80::/10", _LINK_LOCAL),
     ("ff00::/8", _MULTICAST),
 )
-_V4_KINDS = tuple(
-    (int(net[0]), int(net[-1]), kind) for net, kind in ((ipaddress.IPv4Network(n), k) for n, k in _V4_BLOCKS)
-)
-_V6_KINDS = tuple(
-    (int(net[0]), int(net[-1]), kind) for net, kind in ((ipaddress.IPv6Network(n), k) for n, k in _V6_BLOCKS)
-)
+_V4_KINDS = tuple((int(net[0]), int(net[-1]), kind) for net, kind in ((IPv4Network(n), k) for n, k in _V4_BLOCKS))
+_V6_KINDS = tuple((int(net[0]), int(net[-1]), kind) for net, kind in ((IPv6Network(n), k) for n, k in _V6_BLOCKS))
 
-_DIGIT, _DOT, _COLON = 1, 2, 3  # a zero byte (between texts) is 0, anything else is 4
+_LOWER = (1 << 64) - 1
+
+_DIGIT, _DOT, _COLON, _OTHER = 1, 2, 3, 4  # 0 is what lies between texts
 _CLASSES = bytes(
-    _DIGIT if chr(code).isdigit() and code < 128 else {0: 0, ord("."): _DOT, ord(":"): _COLON}.get(code, 4)
-    for code in range(256)
+    _DIGIT if 0x30 <= code <= 0x39 else {ord("."): _DOT, ord(":"): _COLON}.get(code, _OTHER) for code in range(256)
 )
 
 
@@ -82,7 +84,14 @@ def parse_addresses(column: Column) -> Addresses:
     coded = column.dictionary_encode()
     distinct = _parse_distinct(coded.dictionary)
     index = coded.indices.fill_null(len(coded.dictionary)).to_numpy()
-    return Addresses(*(np.append(part, part.dtype.type(0))[index] for part in distinct))
+    missing = 1  # one more entry, of zeros
+    return Addresses(
+        family=np.pad(distinct.family, (0, missing))[index],
+        kind=np.pad(distinct.kind, (0, missing))[index],
+        wide=np.pad(distinct.wide, (0, missing))[index],
+        narrow=np.pad(distinct.narrow, (0, missing))[index],
+        exact=np.pad(distinct.exact, (0, missing))[index],
+    )
 
 
 def network_name(network: int) -> str:
@@ -103,29 +112,61 @@ def canonical(text: str) -> str:
     >>> canonical("[2001:DB8::1]:443")
     '2001:db8::1'
     """
-    address = ipaddress.ip_address(_bare(text.strip()))
-    return str(_v4_inside(address) or address)
+    return str(_parse_slowly(text))
 
 
-def _parse_distinct(distinct: Column) -> tuple[U8, U8, U64, U64, U64]:
+def _parse_distinct(distinct: Column) -> Addresses:
     n = len(distinct)
-    family, kind = np.zeros(n, dtype=np.uint8), np.zeros(n, dtype=np.uint8)
-    wide, narrow, exact = (np.zeros(n, dtype=np.uint64) for _ in range(3))
+    family = np.zeros(n, dtype=np.uint8)
+    upper, lower = np.zeros((2, n), dtype=np.uint64)  # 128 bits of which IPv4 has the lowest 32
     for rows, piece in pieces(distinct, LONGEST):
         addresses, valid = _parse_v4(piece)
-        at = np.flatnonzero(valid) + rows.start
-        family[at], kind[at] = 4, _v4_kinds(addresses[valid])
-        wide[at], narrow[at], exact[at] = _v4_networks(addresses[valid])
-        for other in np.flatnonzero(~valid & (piece.lengths <= LONGEST)):
-            text = piece.data[piece.starts[other] : piece.stops[other]].decode("utf-8")
-            row = rows.start + int(other)
-            family[row], kind[row], wide[row], narrow[row], exact[row] = _parse_slowly(text)
-    return family, kind, wide, narrow, exact
+        family[rows] = np.where(valid, 4, 0)
+        lower[rows] = np.where(valid, addresses, 0)
+        for other in np.flatnonzero(~valid & (piece.lengths <= LONGEST)).tolist():
+            address = _parse_slowly(piece.data[piece.starts[other] : piece.stops[other]].decode("utf-8"))
+            if address is not None:
+                row, number = rows.start + other, int(address)
+                family[row], upper[row], lower[row] = address.version, number >> 64, number & _LOWER
+    return _described(family, upper, lower)
+
+
+def _described(family: U8, upper: U64, lower: U64) -> Addresses:
+    four, six = family == 4, family == 6
+    wide, narrow, exact = (
+        np.where(six, upper >> np.uint64(32), 0),
+        np.where(six, upper >> np.uint64(16), 0),
+        lower.copy(),
+    )
+    wide[four], narrow[four] = lower[four] >> np.uint64(16), lower[four] >> np.uint64(8)
+    exact[six] = mix(mix(upper[six]) ^ lower[six])  # 128 bits do not fit
+    tag = family.astype(np.uint64) << np.uint64(60)
+    exact[four] |= tag[four]
+    kind = np.zeros(len(family), dtype=np.uint8)
+    kind[four] = _kinds(_V4_KINDS, np.zeros_like(lower[four]), lower[four])
+    kind[six] = _kinds(_V6_KINDS, upper[six], lower[six])
+    return Addresses(family, kind, wide | tag, narrow | tag, exact)
+
+
+def _kinds(blocks: Sequence[tuple[int, int, int]], upper: U64, lower: U64) -> U8:
+    kinds = np.full(len(upper), _GLOBAL, dtype=np.uint8)
+    for first, last, kind in blocks:
+        kinds[_at_least(first, upper, lower) & ~_at_least(last + 1, upper, lower)] = kind
+    return kinds
+
+
+def _at_least(bound: int, upper: U64, lower: U64) -> Bools:
+    """Which 128-bit numbers are not below ``bound``."""
+    if bound >> 128:
+        return np.zeros(len(upper), dtype=np.bool_)
+    high, low = np.uint64(bound >> 64), np.uint64(bound & _LOWER)
+    return (upper > high) | ((upper == high) & (lower >= low))
 
 
 def _parse_v4(piece: Texts) -> tuple[U64, Bools]:
     """Four numbers and perhaps a port; [n] addresses and whether each is one."""
-    classes = piece.classes(_CLASSES)
+    classes = piece.classes(_CLASSES).copy()
+    classes[piece.stops] = classes[piece.size :] = 0
     marks = np.flatnonzero(classes > _DIGIT)
     bounds = np.searchsorted(marks, np.append(piece.starts, len(piece.data)))
     counts = np.diff(bounds)
@@ -147,43 +188,22 @@ def _octets(piece: Texts, starts: I64, ends: I64) -> tuple[I64, Bools]:
     lengths = ends - starts
     values = np.zeros_like(starts)
     for place, weight in enumerate((1, 10, 100), start=1):
-        digits = piece.bytes[np.maximum(ends - place, 0)].astype(np.int64) - ord("0")
+        digits = piece.codes[np.maximum(ends - place, 0)].astype(np.int64) - ord("0")
         values += np.where(lengths >= place, digits * weight, 0)
-    leading = (lengths > 1) & (piece.bytes[starts] == ord("0"))
+    leading = (lengths > 1) & (piece.codes[starts] == ord("0"))
     return values, (lengths >= 1) & (lengths <= 3) & (values <= 255) & ~leading
 
 
-def _v4_kinds(addresses: U64) -> U8:
-    kinds = np.full(len(addresses), _GLOBAL, dtype=np.uint8)
-    for first, last, kind in _V4_KINDS:
-        kinds[(addresses >= first) & (addresses <= last)] = kind
-    return kinds
-
-
-def _v4_networks(addresses: U64) -> tuple[U64, U64, U64]:
-    family = np.uint64(4 << 60)
-    return addresses >> np.uint64(16) | family, addresses >> np.uint64(8) | family, addresses | family
-
-
-def _parse_slowly(text: str) -> tuple[int, int, int, int, int]:
+def _parse_slowly(text: str) -> _Address | None:
     """Any spelling of an address: blanks around it, brackets, a port, a zone; IPv4 inside IPv6 is IPv4."""
     try:
         address = ipaddress.ip_address(_bare(text.strip()))
     except ValueError:
-        return 0, 0, 0, 0, 0
-    inside = _v4_inside(address)
-    if inside is not None:
-        number = np.array([int(inside)], dtype=np.uint64)
-        wide, narrow, exact = (int(part[0]) for part in _v4_networks(number))
-        return 4, int(_v4_kinds(number)[0]), wide, narrow, exact
-    number = int(address)
-    kinds = [kind for first, last, kind in _V6_KINDS if first <= number <= last]
-    halves = mix(np.array([number >> 64, number & (1 << 64) - 1], dtype=np.uint64) + np.arange(2, dtype=np.uint64))
-    family = 6 << 60
-    return 6, kinds[-1] if kinds else _GLOBAL, number >> 96 | family, number >> 80 | family, int(halves[0] ^ halves[1])
+        return None
+    return _v4_inside(address) or address
 
 
-def _v4_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def _v4_inside(address: _Address) -> ipaddress.IPv4Address | None:
     return address if isinstance(address, ipaddress.IPv4Address) else address.ipv4_mapped
 
 

@@ -44,14 +44,14 @@ class Marks:
     def neighbours(self) -> tuple[U64, I64]:
         """Each pair of neighbours that has a mark in it, as a number, and its text; the edge of a text is a neighbour.
 
-        [2 m'] each, the texts not in order.
+        [2 m'] each, in order.
         """
         marked = np.flatnonzero(self.groups >= HIGH)
         middle = self.places[marked]
         left = _ALIKE[self.all_groups[middle - 1]]  # before the first byte: the last one of the padding
         here, right = _ALIKE[self.groups[marked]], _ALIKE[self.all_groups[middle + 1]]
-        pairs = np.concatenate((left << np.uint64(8) | here, here << np.uint64(8) | right))
-        return pairs + np.uint64(1), np.tile(self.rows[marked], 2)
+        pairs = np.stack((left << np.uint64(8) | here, here << np.uint64(8) | right), axis=1)
+        return pairs.ravel() + np.uint64(1), np.repeat(self.rows[marked], 2)
 
 
 def find_marks(piece: Texts) -> Marks:
@@ -69,8 +69,8 @@ def invisible(piece: Texts) -> tuple[U64, I64]:
     """
     found = piece.classes(_CANDIDATES) != 0
     found[piece.stops] = False
-    places = np.flatnonzero(found[: piece.stops[-1]] if len(piece) else found[:0])
-    first, second, third = (piece.bytes[places + k].astype(np.uint64) for k in range(3))
+    places = np.flatnonzero(found[: piece.size])
+    first, second, third = (piece.codes[places + k].astype(np.uint64) for k in range(3))
     control = (first < 0x20) | (first == 0x7F)
     number = np.where(control, first, first << np.uint64(16) | second << np.uint64(8) | third)
     hidden = control | ((first == 0xC2) & (second < 0xA0))

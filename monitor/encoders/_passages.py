@@ -67,14 +67,15 @@ def learn_passages(kind: Kind, config: PhraseConfig, field: str, batch: RecordBa
         raise DataError(f"field {field!r}: missing in all of {len(batch):,} benign records")
     seen = _gather(kind, config, present)
     found, counts = np.unique(seen.categories, return_counts=True)
-    options = {"records": len(present), "most": config.vocabulary}
     return FittedPassages(
         kind=kind,
         field=field,
         phrases=learn_phrases(present, config),
         categories=Frequent.learn(found, counts, np.lexsort((found, -counts)), MOST_CATEGORIES),
         tallies=Tallies.learn(kind.counts, seen.counts),
-        oddities=tuple(Vocabulary.learn(items, rows, **options) for items, rows in seen.items),
+        oddities=tuple(
+            Vocabulary.learn(items, rows, records=len(present), most=config.vocabulary) for items, rows in seen.items
+        ),
         flags=Flags.learn({MISSING: column.is_null().to_numpy(zero_copy_only=False)}, len(batch)),
     )
 
@@ -91,15 +92,23 @@ class FittedPassages:
     oddities: tuple[Vocabulary | None, ...]
     flags: Flags
 
-    @cached_property
+    @property
     def columns(self) -> tuple[str, ...]:
+        return self._columns
+
+    @property
+    def novelty(self) -> tuple[str, ...]:
+        return self._novelty
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
         top = [self.kind.category(number) for number in self.categories.top.tolist()]
         categories = (*top, "<other>")[: self.categories.width]
         flags = (f"<{name}>" for name in self.flags.columns)
         return (*self.phrases.columns, *categories, *self.tallies.columns, *flags)
 
     @cached_property
-    def novelty(self) -> tuple[str, ...]:
+    def _novelty(self) -> tuple[str, ...]:
         return (*self.phrases.novelty, *self._odd, *self.tallies.novelty, *self.flags.novelty)
 
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
@@ -151,14 +160,14 @@ class FittedPassages:
         self.categories.write(sight.categories, present, columns[:, words:after])
         self.tallies.write(sight.counts, columns[:, after:states], novelty[:, wordings:counted])
         surprises = self.phrases.surprises(piece, tokens, present)
-        cascade([*surprises, *self._odd_surprises(sight, len(piece))], novelty[:, :wordings])
+        cascade([*surprises, *self._odd_surprises(sight, present)], novelty[:, :wordings])
         if not present.all():
             columns[piece.missing, :states] = 0.0 if MISSING in self.flags.columns else self._neutral
         self.flags.write((piece.missing,), columns[:, states:], novelty[:, counted:])
 
-    def _odd_surprises(self, sight: Sight, n: int) -> list[F64]:
-        pairs = zip(sight.items, self.oddities, strict=True)
-        return [vocabulary.surprise(items, rows, n) for (items, rows), vocabulary in pairs if vocabulary]
+    def _odd_surprises(self, sight: Sight, present: Bools) -> list[F64]:
+        pairs = [(found, known) for found, known in zip(sight.items, self.oddities, strict=True) if known]
+        return [known.surprise(items, rows, len(present)) * present for (items, rows), known in pairs]
 
     def _novelty_reason(self, novelty: F32) -> str | None:
         """The sentence for the most surprising of the novelty columns; None if nothing is new."""
@@ -201,7 +210,12 @@ def _gather(kind: Kind, config: PhraseConfig, present: Column) -> Sight:
     for where, piece in pieces(present, config.max_bytes):
         counts, categories, items = kind.look(piece, tokenise(piece))
         sights.append(Sight(counts, categories, tuple((hashes, rows + where.start) for hashes, rows in items)))
-    items = zip(*(sight.items for sight in sights), strict=True)
-    joined = (tuple(np.concatenate(part) for part in zip(*kind_items, strict=True)) for kind_items in items)
-    counts, categories = ([sight[i] for sight in sights] for i in range(2))
-    return Sight(np.concatenate(counts), np.concatenate(categories), tuple((i, rows) for i, rows in joined))
+    return Sight(
+        np.concatenate([sight.counts for sight in sights]),
+        np.concatenate([sight.categories for sight in sights]),
+        tuple(_joined([sight.items[i] for sight in sights]) for i in range(len(kind.oddities))),
+    )
+
+
+def _joined(found: list[tuple[U64, I64]]) -> tuple[U64, I64]:
+    return np.concatenate([items for items, _ in found]), np.concatenate([rows for _, rows in found])

@@ -70,8 +70,15 @@ def _gather(column: Column, config: PhraseConfig) -> _Gathered:
         templates.append(tokens.templates)
         words.append(tokens.words)
         rows.append(tokens.rows + where.start)
-    joined = [np.concatenate(part) for part in (values, templates, words)]
-    return _Gathered(*joined, np.concatenate(rows), low, high, total / (FULL * len(column)))
+    return _Gathered(
+        values=np.concatenate(values),
+        templates=np.concatenate(templates),
+        words=np.concatenate(words),
+        rows=np.concatenate(rows),
+        low=low,
+        high=high,
+        means=total / (FULL * len(column)),
+    )
 
 
 def _example(column: Column, row: int, *, whole: bool) -> str:

@@ -17,7 +17,6 @@ from pydantic import field_validator
 
 from monitor.core.arrays import F32, F64, Bools
 from monitor.core.novelty import changed
-from monitor.core.printable import printable
 from monitor.core.strict import StrictModel
 from monitor.core.strings import Texts, texts
 from monitor.core.tokens import Tokens, text_hashes, tokenise
@@ -51,8 +50,8 @@ class PhraseConfig(StrictModel):
         default=50_000,
         ge=1,
         le=1_000_000,
-        description="Most templates, and most words, that are remembered (8 bytes each). With more in benign data a new "
-        "one cannot be told, and is not.",
+        description="Most templates, and most words, that are remembered (8 bytes each). With more in benign data, a "
+        "new one cannot be told, and is not.",
     )
 
     @field_validator("buckets")
@@ -183,7 +182,7 @@ class Phrases:
 
     @cached_property
     def _example_columns(self) -> F32:
-        """The columns of each example, [examples, len(columns)]. Masked, it has its words, but no template of its own."""
+        """The columns of each example, [examples, len(columns)]; masked, it has its words, but not its template."""
         result = np.zeros((len(self.examples), len(self.columns)), dtype=np.float32)
         width = self.frequent.width
         read = tokenise(texts(pa.array(self.examples, type=pa.string()), EXAMPLE_BYTES))

@@ -57,7 +57,7 @@ class Scales:
 
     def changed(self, values: F64) -> Bools:
         """Rows of ``values`` [n, d] in which an entry changed that never did in benign data."""
-        entries = values[:, self.constant]
+        entries = np.clip(values[:, self.constant], -LIMIT, LIMIT)
         rows: Bools = ((entries != self.constants) & ~np.isnan(entries)).any(axis=1)
         return rows
 

@@ -1,4 +1,4 @@
-"""Counts beside each other, such as the length of a text or its quotes: scaled logarithms, and surprise above benign."""
+"""Counts side by side, such as the length of a text and its quotes: scaled logarithms, and surprise above benign."""
 
 from __future__ import annotations
 
@@ -96,10 +96,15 @@ class Tallies:
 
     @cached_property
     def _centre(self) -> F32:
-        low, high = np.log1p(self._ends, dtype=np.float32)
-        return (low + high) / 2
+        low, high = self._logarithms
+        return (low + high) * np.float32(0.5)
 
     @cached_property
     def _half(self) -> F32:
-        low, high = np.log1p(self._ends, dtype=np.float32)
-        return (high - low) / 2
+        low, high = self._logarithms
+        return (high - low) * np.float32(0.5)
+
+    @cached_property
+    def _logarithms(self) -> tuple[F32, F32]:
+        low, high = (np.log1p(end.astype(np.float32)) for end in self._ends)
+        return low, high

@@ -33,7 +33,7 @@ _MOST_SLOTS = 1 << 20
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """``known`` are the distinct hashes, sorted; ``strengths[k - 1]`` bans weigh k new ones in a record, not falling."""
+    """``known`` are the distinct hashes, sorted; k new ones in a record weigh ``strengths[k - 1]`` bans, rising."""
 
     known: U64  # [v]
     strengths: tuple[float, ...]
@@ -43,7 +43,8 @@ class Vocabulary:
         """Learn from the hashes ``items`` [m] found in benign records ``rows`` [m], which ascend.
 
         Args:
-            items, rows: the hashes and where they were found.
+            items: the hashes.
+            rows: where they were found.
             records: how many benign records there are.
             most: so many different hashes are remembered.
             one_each: a record has no more than one.
@@ -68,7 +69,7 @@ class Vocabulary:
         if not len(self.known):
             return np.zeros(len(items), dtype=np.bool_)
         there = self._slots[_slot(items, len(self._slots))]
-        found = there == items
+        found: Bools = there == items
         unsure = np.flatnonzero(((there != 0) & ~found) | (items == 0))
         place = np.searchsorted(self.known, items[unsure])
         found[unsure] = self.known.take(place, mode="clip") == items[unsure]

@@ -1,7 +1,7 @@
 """IPv4 and IPv6 addresses: family, kind and the frequent networks as columns, and surprise at unknown networks.
 
-Networks are /16 and /24 for IPv4, /32 and /48 for IPv6. Brackets, ports and zones are left aside, and IPv4 inside IPv6 is
-read as IPv4. What is no address is a state of its own.
+Networks are /16 and /24 for IPv4, /32 and /48 for IPv6. Brackets, ports and zones are left aside, and IPv4 inside IPv6
+is read as IPv4. What is no address is a state of its own.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Config(StrictModel):
         default=50_000,
         ge=1,
         le=1_000_000,
-        description="Most networks, and most addresses, that are remembered (8 bytes each). With more in benign data a "
-        "new one cannot be told, and is not.",
+        description="Most networks, and most addresses, that are remembered (8 bytes each). With more in benign data, "
+        "a new one cannot be told, and is not.",
     )
 
 
@@ -125,8 +125,16 @@ class FittedIp:
     levels: tuple[Vocabulary | None, ...]
     flags: Flags
 
-    @cached_property
+    @property
     def columns(self) -> tuple[str, ...]:
+        return self._columns
+
+    @property
+    def novelty(self) -> tuple[str, ...]:
+        return self._novelty
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
         networks = (*map(network_name, self.frequent.top.tolist()), "<other network>")[: self.frequent.width]
         family = (FAMILY,) if self._mixed else ()
         return (
@@ -137,7 +145,7 @@ class FittedIp:
         )
 
     @cached_property
-    def novelty(self) -> tuple[str, ...]:
+    def _novelty(self) -> tuple[str, ...]:
         names = (*_LEVELS[:-1], CHANGED if self.constant else _LEVELS[-1])
         known = (name for name, level in zip(names, self.levels, strict=True) if level)
         return (*known, *self.flags.novelty)
@@ -217,7 +225,7 @@ class FittedIp:
             return None
         if self.constant:
             return f"changed: always {self.constant} in {self.records:,} benign records"
-        told = dict(zip(_LEVELS, _TOLD, strict=True))[self.novelty[int(novelty.argmax())]]
+        told = dict[str, str](zip(_LEVELS, _TOLD, strict=True))[self.novelty[int(novelty.argmax())]]
         return f"{told} never seen in {self.records:,} benign records"
 
     def _rareness(self, columns: F32) -> str | None:
@@ -246,10 +254,12 @@ def _states(column: Column, found: Addresses) -> dict[str, Bools]:
 
 
 def build(config: Config, field: str) -> Encoder:
+    """The encoder of a field, not yet fitted."""
     return IpEncoder(config, field)
 
 
 def restore(config: Config, field: str, state: Mapping[str, Any]) -> FittedEncoder:  # noqa: ARG001
+    """A fitted encoder as its ``state`` describes it."""
     return FittedIp(
         field=field,
         records=state["records"],

@@ -112,7 +112,7 @@ def _counts(piece: Texts, marks: Marks) -> I64:
 
 
 def _extensions(piece: Texts, tokens: Tokens, marks: Marks) -> U64:
-    """The word behind a dot at the end of each path, before any query, as a number, [n]; NO_CATEGORY if there is none."""
+    """The word behind a dot at the end of each path, before any query, as a number, [n]; NO_CATEGORY for none."""
     stops = _path_stops(piece, marks)
     words = tokens.found
     last = np.searchsorted(words.ends, stops, side="right") - 1
@@ -120,7 +120,7 @@ def _extensions(piece: Texts, tokens: Tokens, marks: Marks) -> U64:
     last = last[rows]
     lengths = words.ends[last] - words.starts[last]
     fits = (words.ends[last] == stops[rows]) & (lengths <= LONGEST_EXTENSION)
-    fits &= (words.starts[last] > piece.starts[rows]) & (piece.bytes[words.starts[last] - 1] == ord("."))
+    fits &= (words.starts[last] > piece.starts[rows]) & (piece.codes[words.starts[last] - 1] == ord("."))
     extensions = np.full(len(piece), NO_CATEGORY)
     extensions[rows[fits]] = read_spans(piece.words, words.starts[last][fits], lengths[fits]).head
     return extensions
@@ -130,7 +130,8 @@ def _path_stops(piece: Texts, marks: Marks) -> I64:
     """Where the path of each text ends: at a question mark or number sign, or with the text, [n]."""
     ends = marks.places[(marks.groups == GROUPS[ord("?")]) | (marks.groups == GROUPS[ord("#")])]
     ends = np.append(ends, len(piece.data))
-    return np.minimum(ends[np.searchsorted(ends, piece.starts)], piece.stops)
+    first: I64 = ends[np.searchsorted(ends, piece.starts)]
+    return np.minimum(first, piece.stops)
 
 
 def _shown(extension: int) -> str:
@@ -152,8 +153,10 @@ KIND = Kind(
 
 
 def build(config: Config, field: str) -> Encoder:
+    """The encoder of a field, not yet fitted."""
     return PathEncoder(config, field)
 
 
 def restore(config: Config, field: str, state: Mapping[str, Any]) -> FittedEncoder:
+    """A fitted encoder as its ``state`` describes it."""
     return restore_passages(KIND, config, field, state)

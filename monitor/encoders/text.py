@@ -61,8 +61,10 @@ KIND = Kind(
 
 
 def build(config: Config, field: str) -> Encoder:
+    """The encoder of a field, not yet fitted."""
     return TextEncoder(config, field)
 
 
 def restore(config: Config, field: str, state: Mapping[str, Any]) -> FittedEncoder:
+    """A fitted encoder as its ``state`` describes it."""
     return restore_passages(KIND, config, field, state)

@@ -87,6 +87,28 @@ class FeatureSpace:
             self._check_finite(values)
         return FeatureMatrix(values, self.layout)
 
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The field that each feature reads, by feature."""
+        return {feature.name: feature.field for feature in self.features}
+
+    def changed(self, encoders: Mapping[str, Encoder]) -> list[str]:
+        """Names of features that are not configured as they were when this was learned, sorted.
+
+        A configured feature that could not be learned then is no change.
+        """
+        learned = {f.name: (f.kind, f.field, f.config) for f in self.features}
+        wanted = {name: _identity(encoder) for name, encoder in encoders.items() if name not in self.left_out}
+        return sorted(name for name in {*learned, *wanted} if learned.get(name) != wanted.get(name))
+
+    def explain_feature(self, name: str, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
+        """What one feature says of its own columns of a row."""
+        return self._by_name[name].encoder.explain(columns, novelty, reconstruction)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
     def explain(self, row: F32, reconstruction: F32) -> dict[str, Finding]:
         """What each feature says of one row, [layout.total], and its reconstruction, [layout.width]."""
         return {
@@ -100,7 +122,7 @@ class FeatureSpace:
 
     def state(self) -> list[dict[str, Any]]:
         """All that was learned, as plain JSON; without keyed state."""
-        return [
+        learned: list[dict[str, Any]] = [
             {
                 "name": feature.name,
                 "kind": feature.kind,
@@ -110,6 +132,7 @@ class FeatureSpace:
             }
             for feature in self.features
         ]
+        return [*learned, *({"name": name, "left_out": reason} for name, reason in self.left_out.items())]
 
     @classmethod
     def restore(cls, state: Sequence[Mapping[str, Any]], module: Callable[[str], ModuleType]) -> FeatureSpace:
@@ -118,7 +141,8 @@ class FeatureSpace:
         Raises:
             BundleError: the state is not one that ``state`` gives out, or of a kind this version does not know.
         """
-        return cls(tuple(_restored(entry, module) for entry in state), {})
+        learned = tuple(_restored(entry, module) for entry in state if "left_out" not in entry)
+        return cls(learned, {entry["name"]: entry["left_out"] for entry in state if "left_out" in entry})
 
     def keyed_state(self) -> dict[str, Any]:
         """What features remember of each key, by feature, as plain JSON: to be kept with the progress."""
@@ -153,10 +177,15 @@ def _views(values: F32, block: Block) -> tuple[F32, F32]:
     return values[:, block.start : block.stop], values[:, block.novelty_start : block.novelty_stop]
 
 
-def _fit(name: str, encoder: Encoder, batch: RecordBatch) -> Feature:
+def _identity(encoder: Encoder) -> tuple[str, str, dict[str, Any]]:
+    """Kind, field and options of an encoder: what a bundle must have been trained with."""
     kind = type(encoder).__module__.rpartition(".")[2]  # a plugin's module is named after its kind
-    config = encoder.config.model_dump(mode="json")
-    return Feature(name, kind, encoder.field, config, encoder.fields, encoder.fit(batch))
+    return kind, encoder.field, encoder.config.model_dump(mode="json")
+
+
+def _fit(name: str, encoder: Encoder, batch: RecordBatch) -> Feature:
+    kind, field, config = _identity(encoder)
+    return Feature(name, kind, field, config, encoder.fields, encoder.fit(batch))
 
 
 def _restored(entry: Mapping[str, Any], module: Callable[[str], ModuleType]) -> Feature:

@@ -62,16 +62,16 @@ class Logfmt:
         block = Block(raw.data, raw.starts, raw.ends)
         tokens = Tokens(block)
         odd = np.flatnonzero(~tokens.plain)
-        rows, reasons = _read(block.texts(odd))
+        rows, reasons = read_lines(block.texts(odd))
         found = {
-            name: patch(tokens.column(name), odd, [_value(pairs.get(name)) for pairs in rows])
+            name: patch(tokens.column(name), odd, [value_of(pairs.get(name)) for pairs in rows])
             for name in {field.name for field in self._fields}
         }
         return self._batch(raw, found, {int(odd[row]): reason for row, reason in reasons.items()})
 
     def _parse_all(self, raw: RawBatch) -> RecordBatch:
-        rows, reasons = _read(lines(raw).to_pylist())
-        found = {key: pa.array([_value(pairs.get(key)) for pairs in rows], pa.string()) for key in _keys(rows)}
+        rows, reasons = read_lines(lines(raw).to_pylist())
+        found = {key: pa.array([value_of(pairs.get(key)) for pairs in rows], pa.string()) for key in _keys(rows)}
         return self._batch(raw, found, reasons)
 
     def _batch(self, raw: RawBatch, found: Mapping[str, Column], reasons: Mapping[int, str]) -> RecordBatch:
@@ -83,7 +83,7 @@ class Logfmt:
 # The slow path: one line at a time. It defines what a line means; the fast path gives the same for the lines it takes.
 
 
-def _read(texts: Iterable[str]) -> tuple[list[dict[str, str]], dict[int, str]]:
+def read_lines(texts: Iterable[str]) -> tuple[list[dict[str, str]], dict[int, str]]:
     """The pairs of every line, none where it cannot be read, and the reasons why not."""
     rows: list[dict[str, str]] = []
     reasons: dict[int, str] = {}
@@ -122,7 +122,7 @@ def _keys(rows: Sequence[Mapping[str, str]]) -> list[str]:
     return list(names)[:MOST_FIELDS]
 
 
-def _value(value: str | None) -> str | None:
+def value_of(value: str | None) -> str | None:
     """The text of a value as it was found, ``=`` and quotes taken off."""
     if value is None:
         return None

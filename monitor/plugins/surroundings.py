@@ -11,16 +11,19 @@ import pwd
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from monitor.core.config import Config
+from monitor.core.config import Config, Feature
 from monitor.core.errors import Problem
+from monitor.core.protocols import Encoder
+from monitor.core.yaml_text import dotted
+from monitor.plugins import finding
 from monitor.plugins.loading import resolve_state_dir
 
 FILES_LOOKED_AT = 1000
 """Of the files a pattern matches, this many are tried: enough to see what is wrong, quick among millions."""
 
 
-def unused(config: Config) -> list[Problem]:
-    """Sinks that nobody uses, and streams that tell nobody."""
+def doubts(config: Config) -> list[Problem]:
+    """What is allowed but hardly meant: idle sinks, silent streams, features of a time that no record has."""
     used = {name for stream in config.streams.values() for name in stream.sinks}
     idle = [
         Problem("no stream sends alerts to this sink", f"sinks.{name}") for name in config.sinks if name not in used
@@ -30,7 +33,13 @@ def unused(config: Config) -> list[Problem]:
                 f"streams.{name}")
         for name, stream in config.streams.items() if not stream.sinks
     ]  # fmt: skip
-    return [*silent, *idle]
+    timeless = [
+        Problem("the feature is made of the event time, but the stream has no `time`",
+                dotted(("streams", name, "features", feature.name)))
+        for name, stream in config.streams.items() if stream.time is None
+        for feature in stream.features.values() if _reads_no_field(feature)
+    ]  # fmt: skip
+    return [*silent, *timeless, *idle]
 
 
 def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:
@@ -48,6 +57,11 @@ def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:
     if text := _unwritable(resolve_state_dir(config, environ)):
         found.append(Problem(text, "state_dir"))
     return found
+
+
+def _reads_no_field(feature: Feature) -> bool:
+    encoder: Encoder = finding.encoder_module(feature.kind).build(feature.options, feature.field)
+    return not encoder.fields
 
 
 def _unread(pattern: str, exclude: Sequence[str]) -> Iterator[str]:
@@ -86,8 +100,12 @@ def _unwritable(path: Path) -> str | None:
         return f"{path} cannot be made: {existing} is not a directory"
     if os.access(existing, os.W_OK | (os.X_OK if existing.is_dir() else 0)):
         return None
-    what = "write to" if existing == path else f"make {path} in"
-    return f"user {_user()} may not {what} {existing}; give it to that user with `chown`, or choose another place"
+    if existing == path:
+        return f"user {_user()} may not write to {path}; give it to that user with `chown`, or choose another place"
+    return (
+        f"user {_user()} may not make {path} in {existing}; "
+        "make it as root and give it to that user with `chown`, or choose another place"
+    )
 
 
 def _cure(path: Path) -> str:

@@ -73,7 +73,7 @@ class Scorer(threading.Thread):
         self._committed = committed
         self._pipelines: dict[str, BatchProcessor] = {}
         self._lock = threading.Lock()  # held while a batch is processed: a swap waits for its end
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self.alerts = 0
 
     def swap(self, pipelines: Mapping[str, BatchProcessor]) -> None:
@@ -88,11 +88,11 @@ class Scorer(threading.Thread):
 
     def stop(self) -> None:
         """Ask the thread to end after its current batch."""
-        self._stop.set()
+        self._ending.set()
 
     def run(self) -> None:
         try:
-            while not self._stop.is_set():
+            while not self._ending.is_set():
                 self._health.beat("scorer")
                 taken = self._queue.take(self._max_records, timeout_seconds=0.25)
                 if taken:
@@ -127,7 +127,7 @@ class Scorer(threading.Thread):
                 self._telemetry.commit_failed(error)
                 self._health.not_ready("ledger", str(error))
                 self._health.beat("scorer")
-                if self._stop.wait(delay):
+                if self._ending.wait(delay):
                     return None
                 delay = min(2 * delay, LONGEST_RETRY_SECONDS)
             else:
@@ -137,7 +137,13 @@ class Scorer(threading.Thread):
     def _report(self, result: Result) -> None:
         outcome = result.outcome
         stream = self._telemetry.stream(outcome.stream)
-        stream.batch(outcome.counts, result.scores, result.stage_seconds, result.newest_time)
+        stream.batch(
+            outcome.counts,
+            result.scores,
+            result.stage_seconds,
+            result.newest_time,
+            dead_letters=len(outcome.dead_letters),
+        )
         for alert in outcome.alerts:
             stream.alert(alert.summary, alert.severity)
         self.alerts += outcome.counts.alerts

@@ -85,68 +85,77 @@ class Admission:
         """Go on with a remembered file at its old place; False when it has to be looked at otherwise."""
         if not self._memory.at(stranger.locator):
             return False
-        opened = self._opener.open(stranger.path, now)
-        if opened is None:
-            return True  # not now; its place stays remembered
-        state = self._memory.recognise(opened.fd, opened.locator)
-        if state is None:
-            self._opener.give_back(opened)
-            return False
-        self._take_up(state, stranger.home, opened, now)
-        return True
+
+        def take(opened: Opened) -> bool:
+            state = self._memory.recognise(opened.fd, opened.locator)
+            return state is not None and self._take_up(state, stranger.home, opened, now)
+
+        # When it cannot be opened now, its place stays remembered and it comes again.
+        return self._opener.attempt(stranger.path, now, take) in (True, None)
 
     def _find_renamed(self, directories: Directories, now: float) -> None:
         """Remembered files that were rotated while nobody watched: same directory, any name, content as evidence."""
+        inodes: dict[str, dict[int, str]] = {}
         for state in self._memory.all():
             home = state.origin.path
             if not self._names.wanted(home) or known_locator(state) in self._tracker:
                 continue
-            for path, entry in _beside(home, directories) or ():
-                rotated = is_rotated_name(path, home)
-                found = rotated or (entry.inode == state.origin.inode and is_evident(state))
-                if path != home and found and _locator_at(path) == known_locator(state):
-                    self._resume_renamed(state, path, now)
-                    break
+            directory = os.path.dirname(home)  # noqa: PTH120 - paths are text here
+            if directory not in inodes:
+                inodes[directory] = {entry.inode: path for path, entry in _beside(home, directories) or ()}
+            path = inodes[directory].get(state.origin.inode, home)
+            if path != home and (is_evident(state) or is_rotated_name(path, home)):
+                self._resume_renamed(state, path, now)
 
     def _resume_renamed(self, state: FileState, path: str, now: float) -> None:
-        opened = self._opener.open(path, now)
-        if opened is None:
-            return
-        if opened.locator == known_locator(state) and difference(opened.fd, state) is None:
-            self._take_up(state, state.origin.path, opened, now).leave(now)
-            self._events.rotated(state.origin.path, "rename")
-        else:
-            self._opener.give_back(opened)
+        def take(opened: Opened) -> bool:
+            same = opened.locator == known_locator(state) and difference(opened.fd, state) is None
+            return same and self._take_up(state, state.origin.path, opened, now)
 
-    def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> TailedFile:
+        self._opener.attempt(path, now, take)
+        self._leave(known_locator(state), now)
+
+    def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> bool:
+        """Go on where the state says. Returns True, for ``Opener.attempt``."""
+        self._track((state.origin.file_id, state.origin.epoch, state.offset), home, opened, now)
         self._memory.take(state)
-        return self._track((state.origin.file_id, state.origin.epoch, state.offset), home, opened, now)
+        return True
 
     def _track(self, place: tuple[str, int, int], home: str, opened: Opened, now: float) -> TailedFile:
         file = TailedFile.begin(place, home, opened.fd, now)
         self._tracker.add(file)
         return file
 
+    def _leave(self, locator: Locator, now: float) -> None:
+        """If the file is read now, it is so under a name that is no longer its home's."""
+        if locator in self._tracker:
+            file = self._tracker[locator]
+            file.leave(now)
+            self._events.rotated(file.home, "rename")
+
     # -- files not read before ---------------------------------------------------------------------------------
 
-    def _begin(self, stranger: Stranger, now: float, *, from_end: bool = False) -> TailedFile | None:
+    def _begin(self, stranger: Stranger, now: float, *, from_end: bool = False) -> None:
         """Read a file from its start, or go on where its content was read elsewhere."""
-        opened = self._opener.open(stranger.path, now)
-        if opened is None:
-            return None
-        if opened.locator in self._tracker or self._is_copy(opened.fd, stranger):
-            self._opener.give_back(opened)
-            return None
-        if (state := self._memory.adoptable(opened.fd)) is not None:
-            self._events.rotated(stranger.path, "copytruncate")
-            return self._take_up(state, stranger.home, opened, now)
+
+        def take(opened: Opened) -> bool:
+            if opened.locator in self._tracker or self._is_copy(opened.fd, stranger):
+                return False
+            if (state := self._memory.adoptable(opened.fd)) is not None:
+                self._events.rotated(stranger.path, "copytruncate")
+                return self._take_up(state, stranger.home, opened, now)
+            return self._begin_new(stranger, opened, now, from_end=from_end)
+
+        self._opener.attempt(stranger.path, now, take)
+
+    def _begin_new(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> bool:
         file_id, epoch = self._identity(stranger, opened)
         offset = _last_line(opened.fd, opened.status.st_size) if from_end else 0
         file = self._track((file_id, epoch, offset), stranger.home, opened, now)
         file.truncated = epoch > 0
         if epoch == 0:
             self.sightings.append(file.place())
-        return file
+        return True
 
     def _identity(self, stranger: Stranger, opened: Opened) -> tuple[str, int]:
         """A new id; or the old one in a new epoch, when the content of a remembered file was replaced in place."""
@@ -175,21 +184,23 @@ class Admission:
             self._unlooked.pop(home, None)
             parts = [part for path, _ in beside if (part := self._older_part(path, home)) and part.mtime_ns >= since_ns]
             for part in sorted(parts, key=lambda part: part.mtime_ns):
-                if (file := self._begin(part, now)) is not None:
-                    file.leave(now)
-                    self._events.rotated(home, "rename")
+                self._begin(part, now)
+                self._leave(part.locator, now)
 
     def _rotating(self) -> dict[str, int]:
         """The paths beside which to look, and when what was read there last was written last."""
-        since = dict(self._unlooked)
-        for home in self._unlooked:
-            newest = max((file.mtime_ns for file in self._tracker.of_home(home)), default=None)
-            # The clock may have been set since; two time stamps of one file system can be compared all the same.
-            since[home] = since[home] if newest is None else min(since[home], newest)
+        leaving: dict[str, int] = {}
+        newest: dict[str, int] = {}
         for file in self._tracker:
             if file.leaving and not file.ended:
-                since[file.home] = min(since.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
-        return since
+                leaving[file.home] = min(leaving.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
+            if file.home in self._unlooked:
+                newest[file.home] = max(newest.get(file.home, 0), file.mtime_ns)
+        # The clock may have been set since the last commit; two time stamps of one file system can be compared anyway.
+        since = {home: min(ns, newest.get(home, ns)) for home, ns in self._unlooked.items()}
+        return {home: min(since.get(home, ns), ns) for home, ns in leaving.items()} | {
+            home: ns for home, ns in since.items() if home not in leaving
+        }
 
     def _older_part(self, path: str, home: str) -> Stranger | None:
         if not is_rotated_name(path, home) or is_compressed(path) or self._names.excluded(path):

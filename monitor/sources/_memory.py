@@ -14,6 +14,9 @@ class Memory:
 
     def __init__(self, states: Iterable[FileState]) -> None:
         self._states = {state.origin.file_id: state for state in states}
+        self._places: dict[Locator, list[str]] = {}
+        for file_id, state in self._states.items():
+            self._places.setdefault(known_locator(state), []).insert(0, file_id)
 
     def __len__(self) -> int:
         return len(self._states)
@@ -27,7 +30,7 @@ class Memory:
 
     def at(self, locator: Locator) -> list[FileState]:
         """What is left of files that were at this place, most recently committed first."""
-        return [state for state in reversed(self._states.values()) if known_locator(state) == locator]
+        return [self._states[file_id] for file_id in self._places.get(locator, ()) if file_id in self._states]
 
     def take(self, state: FileState) -> None:
         """The state has found its file."""

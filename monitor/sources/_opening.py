@@ -6,7 +6,8 @@ import errno
 import os
 import resource
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 from monitor.core.protocols import SourceEvents
@@ -63,8 +64,25 @@ class Opener:
             self._events.file_failed(path, NotRegularError(errno.EINVAL, f"{kind}, so it is not read", path))
         return False
 
-    def open(self, path: str, now: float) -> Opened | None:
-        """The open file; None when it is gone, or has to be tried again later."""
+    def attempt(self, path: str, now: float, take: Callable[[Opened], bool]) -> bool | None:
+        """Open a file and let ``take`` say whether it is kept open; None when it is gone or has to be tried later."""
+        opened = self._open(path, now)
+        if opened is None:
+            return None
+        taken = False
+        try:
+            taken = take(opened)
+        except OSError as error:  # it can be opened but not read
+            self._failed(path, error, now)
+            return None
+        finally:
+            if not taken:
+                os.close(opened.fd)
+                self.opened -= 1
+        self.retries.succeeded(path)
+        return taken
+
+    def _open(self, path: str, now: float) -> Opened | None:
         if not self.retries.may(path, now) or not self.room():
             return None
         try:
@@ -72,9 +90,8 @@ class Opener:
         except (FileNotFoundError, NotADirectoryError):  # it went between the scan and now
             return None
         except OSError as error:
-            self.failed(path, error, now)
+            self._failed(path, error, now)
             return None
-        self.retries.succeeded(path)
         self.opened += 1
         return Opened(fd, path, status)
 
@@ -84,9 +101,10 @@ class Opener:
             return True
         while self._parkable:
             file = self._parkable.pop()
-            if file.active and file.at_end():
-                self.close(file)
-                return True
+            with suppress(OSError):  # it cannot even be looked at: not the one to close
+                if file.active and file.at_end():
+                    self.close(file)
+                    return True
         self.short = True
         return False
 
@@ -96,13 +114,11 @@ class Opener:
             file.close()
             self.opened -= 1
 
-    def give_back(self, opened: Opened) -> None:
-        """The descriptor is not needed after all."""
-        os.close(opened.fd)
-        self.opened -= 1
-
-    def failed(self, path: str, error: OSError, now: float) -> None:
-        """Something with this path did not work; it will be tried again."""
+    def not_seen(self, path: str, error: OSError, now: float) -> None:
+        """A path could not be looked at, as has perhaps been said before."""
         if self.retries.may(path, now):
-            self.retries.failed(path, now)
-            self._events.file_failed(path, error)
+            self._failed(path, error, now)
+
+    def _failed(self, path: str, error: OSError, now: float) -> None:
+        self.retries.failed(path, now)
+        self._events.file_failed(path, error)

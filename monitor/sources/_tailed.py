@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from monitor.core.accounting import TAIL_BYTES, FileState, Position, tail_marker
 from monitor.core.records import Chunk, Origin
-from monitor.sources._identity import HEAD_BYTES, Locator, difference, tail_before
+from monitor.sources._identity import HEAD_BYTES, Locator, tail_before
 
 NEWLINE = b"\n"
 CLOSED = -1
@@ -164,6 +164,7 @@ class TailedFile:
         return os.fstat(self.fd).st_size == self.read_offset
 
     def _hand(self, data: bytes, before: int) -> Chunk:
+        self._grow_head(data)
         chunk = Chunk(self.origin, self.read_offset, data[before:])
         if (newline := data.rfind(NEWLINE, before)) >= 0:
             self.line_start = self.read_offset + newline + 1 - before
@@ -184,8 +185,11 @@ class TailedFile:
 
     def _advance(self, offset: int, tail: bytes) -> None:
         self.read_offset, self.tail, self.drained = offset, tail, False
+
+    def _grow_head(self, data: bytes) -> None:
+        """Remember more of the beginning of a file that was short when it was met."""
         if len(self.head) < HEAD_BYTES:
-            self.head = os.pread(self.fd, HEAD_BYTES, 0)
+            self.head = os.pread(self.fd, HEAD_BYTES, 0) if self.read_offset else data[:HEAD_BYTES]
             self._origin = None
 
     def _replaced(self) -> Replaced:
@@ -228,11 +232,9 @@ class TailedFile:
         """No path of ours names the file any more."""
         self.leaving, self.left_mtime_ns, self.quiet_since = True, self.mtime_ns, now
 
-    def reopen(self, fd: int) -> str | None:
-        """Go on with ``fd`` if its content is what was read; otherwise what differs, and ``fd`` stays the caller's."""
-        if (reason := difference(fd, self.evidence())) is None:
-            self.fd, self.drained = fd, False
-        return reason
+    def reopen(self, fd: int) -> None:
+        """Go on with ``fd``, whose content the caller has compared with ``evidence``."""
+        self.fd, self.drained = fd, False
 
     def close(self) -> None:
         """Close the file, but keep what it is known by."""

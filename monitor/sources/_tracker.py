@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from monitor.core.accounting import Position
 from monitor.core.protocols import SourceEvents
-from monitor.sources._identity import Locator, locator_of
+from monitor.sources._identity import Locator, difference, locator_of
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._scan import Directories, Found
 from monitor.sources._siblings import is_rotated_name
@@ -40,6 +40,9 @@ class Tracker:
     def __contains__(self, locator: Locator) -> bool:
         return locator in self._files
 
+    def __getitem__(self, locator: Locator) -> TailedFile:
+        return self._files[locator]
+
     def add(self, file: TailedFile) -> None:
         """Read this file from now on."""
         self._files[file.locator] = file
@@ -68,7 +71,7 @@ class Tracker:
         for file in list(self._files.values()):
             paths = named.get(file.locator, [])
             if file.home in paths:
-                self._still_there(file, found.files[file.home], now)
+                self._still_there(file, found.files[file.home])
             elif not file.leaving and _is_gone(file):
                 self._events.rotated(file.home, _kind_of_rotation(file))
                 file.leave(now)
@@ -76,7 +79,7 @@ class Tracker:
             if not file.active:
                 self._revive(file, paths, found, now)
 
-    def _still_there(self, file: TailedFile, status: os.stat_result, now: float) -> None:
+    def _still_there(self, file: TailedFile, status: os.stat_result) -> None:
         if file.leaving:
             file.live_at(file.home)
         if file.active and not file.same_as(status):
@@ -95,8 +98,7 @@ class Tracker:
             return
         else:
             path = paths[0]
-        if (opened := self._opener.open(path, now)) is not None:
-            self._reopen(file, opened, now)
+        self._opener.attempt(path, now, lambda opened: self._reopen(file, opened, now))
 
     def _moved_to(self, file: TailedFile) -> str | None:
         """Where a file is that its home no longer names: in the same directory, or we shall not find it."""
@@ -107,27 +109,33 @@ class Tracker:
                     return path
         return None
 
-    def _reopen(self, file: TailedFile, opened: Opened, now: float) -> None:
+    def _reopen(self, file: TailedFile, opened: Opened, now: float) -> bool:
+        """Go on with an open file; whether it was taken over."""
         if opened.locator != file.locator:  # moved on since the scan; the next one will see
-            self._opener.give_back(opened)
-        elif (reason := file.reopen(opened.fd)) is not None:  # another file in its place: it is met as a new one
-            self._opener.give_back(opened)
+            return False
+        if (reason := difference(opened.fd, file.evidence())) is not None:  # another file: it is met as a new one
             self._events.identity_reset(opened.path, reason)
             self.drop(file)
-        elif file.ended and opened.status.st_size == file.read_offset:  # touched, not written
+            return False
+        if file.ended and opened.status.st_size == file.read_offset:  # touched, not written
             file.seen(opened.status)
-            self.close(file)
-        elif file.ended:
+            return False
+        file.reopen(opened.fd)
+        if file.ended:
             file.go_on()
             file.live_at(opened.path)
             file.quiet_since = now
+        return True
 
     # -- order and end -----------------------------------------------------------------------------------------
 
     def reorder(self) -> None:
         """Let the older parts of a log be read before the newer ones."""
-        for home in self._unordered:
-            parts = [file for file in self.of_home(home) if file.active]
+        logs: dict[str, list[TailedFile]] = {home: [] for home in self._unordered}
+        for file in self._files.values():
+            if file.active and file.home in logs:
+                logs[file.home].append(file)
+        for parts in logs.values():
             parts.sort(key=lambda file: (not file.leaving, file.mtime_ns))
             for older, newer in pairwise(parts):
                 newer.older = older

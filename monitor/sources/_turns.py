@@ -1,4 +1,4 @@
-"""When to look at what: busy files at every turn, quiet ones now and then, silent ones only with the whole directory."""
+"""When to look at what: busy files at every turn, quiet ones now and then, silent ones with the directory."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Config(StrictModel):
 
 
 def build(config: Config, context: SourceContext, *, once: bool = False) -> FileTail:
-    """The source of a stream. With ``once`` it reads what is there, unfinished last lines too, and is exhausted then."""
+    """The source of a stream. With ``once`` it reads what is there, unfinished last lines too, and is exhausted."""
     return FileTail(config, context, once=once)
 
 
@@ -135,7 +135,8 @@ class FileTail:
             self._scan(now)
         chunks = self._turns(budget_bytes, now)
         for file in list(self._tracker) if self._once else list(self._row.active):
-            if file.active and (ending := self._ending(file, now)) is not None:
+            may = file.active and self._opener.retries.may(file.file_id, now)
+            if may and (ending := self._ending(file, now)) is not None:
                 chunks.append(ending)
         if scanned:
             self._report()
@@ -237,7 +238,7 @@ class FileTail:
             self._directories.refresh()
         found = scan(self._patterns, self._directories)
         for place, error in found.failures.items():
-            self._opener.failed(place, error, now)
+            self._opener.not_seen(place, error, now)
         self._opener.begin_scan(self._tracker)
         named = self._named(found)
         self._tracker.relink(named, found, now)

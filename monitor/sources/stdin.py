@@ -46,6 +46,7 @@ class Stdin:
     def __init__(self, config: Config, context: SourceContext, fd: int) -> None:
         self._origin = Origin(f"stdin-{uuid4().hex}", 0, "stdin")
         self._fd = fd
+        self._earlier = [state.origin.file_id for state in context.resume]
         self._limit = config.queue_bytes
         self._events = context.events
         self._wake = context.wake
@@ -81,6 +82,11 @@ class Stdin:
         self._offset += len(data)
         self._exhausted = self._exhausted or over
         return [chunk]
+
+    @property
+    def missing(self) -> list[str]:
+        """Ids of earlier runs, which nothing will ever be read of again."""
+        return self._earlier
 
     def committed(self, position: Position) -> None:
         """Nothing can be let go: what was read from a pipe is gone from it."""
@@ -133,12 +139,12 @@ class Stdin:
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         poll.register(self._stop_reader, select.POLLIN)
-        if any(fd == self._stop_reader for fd, _ in poll.poll()):
-            return None
-        try:
-            return os.read(self._fd, BLOCK_BYTES)
-        except BlockingIOError:  # somebody else took it, from a descriptor that is shared
-            return self._next_block()
-        except OSError as error:
-            self._events.file_failed("stdin", error)
-            return b""
+        while all(fd != self._stop_reader for fd, _ in poll.poll()):
+            try:
+                return os.read(self._fd, BLOCK_BYTES)
+            except BlockingIOError:  # another reader of the same pipe was quicker
+                continue
+            except OSError as error:
+                self._events.file_failed("stdin", error)
+                return b""
+        return None

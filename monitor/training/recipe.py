@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,16 @@ from monitor.core.rows import take
 from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents, canary_of
 from monitor.model.calibration import calibrate_network
+from monitor.model.device import one_thread
 from monitor.model.history import Epoch
 from monitor.model.inference import Inference
 from monitor.model.manifest import DataSummary
 from monitor.training.fitting import fit
 from monitor.training.splits import split_by_time
+
+
+WIDE = 256
+"""Columns from which a second thread pays; below, threads cost far more in waiting for each other than they compute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,9 @@ def train(
     order = np.concatenate([split.train, split.early_stop, split.calibration])
     values = features.encode(take(records, order)).values
     stop, calibrate = len(split.train), len(split.train) + len(split.early_stop)
-    fitted = fit(
-        values[:stop, : layout.width], values[stop:calibrate, : layout.width], config, device, on_epoch, layout
-    )
+    network = values[:, : layout.width]
+    with one_thread() if layout.width < WIDE else nullcontext():
+        fitted = fit(network[:stop], network[stop:calibrate], config, device, on_epoch, layout)
     inference = Inference(fitted.module, layout)
     calibration = calibrate_network(inference, values[calibrate:])
     contents = BundleContents(

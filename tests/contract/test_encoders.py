@@ -237,9 +237,11 @@ def test_nothing_to_learn_is_a_data_error(kind: str, options: str) -> None:
 def test_keyed_state_survives_json(kind: str, options: str, data: st.DataObject) -> None:
     module, config, unfitted = encoder_of(kind, options)
     found = fitted(data, unfitted)
-    if found is None or not isinstance(found[0], KeyedEncoder):
+    if found is None:
         return
     encoder, benign = found
+    if not isinstance(encoder, KeyedEncoder):
+        return
     encoded(encoder, benign)
     hostile = data.draw(batches(unfitted.fields, hostile=True), label="hostile")
 

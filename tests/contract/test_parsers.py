@@ -199,7 +199,7 @@ def test_no_parser_makes_a_suggestion_for_an_empty_sample(plugin: ModuleType) ->
 
 
 @pytest.mark.parametrize("kind", PARSERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(batch=lines)
 def test_any_lines_give_lawful_rows_that_do_not_depend_on_each_other(kind: str, batch: list[str]) -> None:
     parser = build(module("parsers", kind), ASKED)

@@ -139,8 +139,11 @@ def test_an_unknown_device_is_refused(wanted: str) -> None:
 
 def test_the_number_of_threads_is_given_back() -> None:
     before = torch.get_num_threads()
+    torch.set_num_threads(2)
 
     with one_thread():
         inside = torch.get_num_threads()
 
-    assert (inside, torch.get_num_threads()) == (1, before)
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert (inside, after) == (1, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from monitor.core.errors import DataError
@@ -11,7 +13,7 @@ from tests.encoding import encode, encoder, finding
 from tests.records import records
 
 
-def fitted(values: list[bool | None]) -> FittedEncoder:
+def fitted(values: Sequence[bool | None]) -> FittedEncoder:
     return encoder("boolean").fit(records(x=values))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ from tests.records import records
 CITIES = ["anaheim", "boulder", "concord"] * 40
 
 
-def fitted(values: list[str | None], **options: object) -> FittedEncoder:
+def fitted(values: Sequence[str | None], **options: Any) -> FittedEncoder:
     return encoder("categorical", **options).fit(records(x=values))
 
 

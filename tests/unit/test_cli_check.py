@@ -21,7 +21,7 @@ from monitor.cli.exits import ExitCode, ended, exit_code
 from monitor.core import errors
 from monitor.core.yaml_text import read_yaml
 from monitor.plugins import json_schema, load_config, load_config_text
-from monitor.plugins.surroundings import surroundings, unused
+from monitor.plugins.surroundings import doubts, surroundings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "config" / "aemonitor.yaml"
@@ -324,12 +324,22 @@ def test_offline_looks_at_no_file(good: Path, capsys: pytest.CaptureFixture[str]
 def test_sinks_that_nobody_uses_and_streams_that_tell_nobody_are_warnings(good: Path) -> None:
     text = good.read_text().replace("[out]", "[]")
 
-    found = unused(load_config_text(text, "f", {}))
+    found = doubts(load_config_text(text, "f", {}))
 
     assert [(p.key_path, p.message[:38]) for p in found] == [
         ("streams.web", "the stream has no sinks: its alerts are"[:38]),
         ("sinks.out", "no stream sends alerts to this sink"),
     ]
+
+
+def test_a_feature_of_the_event_time_needs_one(good: Path) -> None:
+    text = good.read_text().replace("{a: numeric}", "{a: numeric, hour: time}")
+
+    (found,) = doubts(load_config_text(text, "f", {}))
+
+    assert found.key_path == "streams.web.features.hour"
+    assert found.message == "the feature is made of the event time, but the stream has no `time`"
+    assert doubts(load_config_text(text.replace("    sinks:", "    time: {field: t}\n    sinks:"), "f", {})) == []
 
 
 def test_a_place_below_a_file_cannot_be_made(good: Path) -> None:

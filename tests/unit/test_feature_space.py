@@ -160,7 +160,7 @@ def test_a_damaged_state_is_refused(damage: dict[str, object]) -> None:
     state = fitted().state()
     state[1].update(damage)
 
-    with pytest.raises(BundleError, match="features of the bundle: .*age.* cannot be restored"):
+    with pytest.raises(BundleError, match=r"features of the bundle: .*age.* cannot be restored"):
         FeatureSpace.restore(state, module)
 
 

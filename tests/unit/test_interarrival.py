@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,14 +19,15 @@ from tests.encoding import encode, encoder, finding
 from tests.records import part, records
 
 
-def fitted(**options: object) -> FittedEncoder:
+def fitted(**options: Any) -> FittedEncoder:
     """Learned from one key with gaps of one to thirty seconds."""
     gaps = np.random.default_rng(0).uniform(1, 30, 500)
     return encoder("interarrival", **options).fit(records(times=np.cumsum(gaps).tolist()))
 
 
 def gaps_of(times: list[float], keys: list[str | None] | None = None, max_keys: int = 100) -> list[float]:
-    return LastSeen(max_keys).gaps(records(times=times, keys=keys))[0].tolist()
+    gaps: list[float] = LastSeen(max_keys).gaps(records(times=times, keys=keys))[0].tolist()
+    return gaps
 
 
 def test_gaps_are_counted_for_each_key() -> None:

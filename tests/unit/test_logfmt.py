@@ -165,7 +165,7 @@ def test_wanted_keys_have_the_values_that_are_found_line_by_line(lines: list[str
 
     wanted = parse(*lines, fields=[Field(name, TEXT) for name in names])
 
-    pairs, reasons = logfmt._read(lines)
+    pairs, reasons = logfmt.read_lines(lines)
     assert wanted.reasons == reasons
     for name in names:
-        assert wanted.column(name, TEXT).to_pylist() == [logfmt._value(found.get(name)) for found in pairs]
+        assert wanted.column(name, TEXT).to_pylist() == [logfmt.value_of(found.get(name)) for found in pairs]

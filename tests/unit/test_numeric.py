@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from tests.records import records
 ANY = [math.nan, -math.inf, -1e308, -5.0, 0.0, 5e-324, 7.5, 1e308, math.inf, None]
 
 
-def fitted(values: list[float | None], **options: object) -> FittedEncoder:
+def fitted(values: Sequence[float | None], **options: Any) -> FittedEncoder:
     return encoder("numeric", **options).fit(records(x=values))
 
 

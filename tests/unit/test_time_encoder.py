@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zoneinfo
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ DAY = 86_400.0
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 
 
-def fitted(*, days: float, step: float = 3_600.0, **options: object) -> FittedEncoder:
+def fitted(*, days: float, step: float = 3_600.0, **options: Any) -> FittedEncoder:
     return encoder("time", **options).fit(records(times=np.arange(MONDAY, MONDAY + days * DAY + 1, step).tolist()))
 
 
@@ -45,7 +46,7 @@ def test_the_week_is_left_out_under_two_weeks() -> None:
 
 
 def test_under_two_days_nothing_can_be_learned() -> None:
-    with pytest.raises(DataError, match="feature 'x': benign records span 36.0 hours; the rhythm of the day takes two"):
+    with pytest.raises(DataError, match=r"feature 'x': benign records span 36\.0 hours; the rhythm of the day"):
         fitted(days=1.5)
 
 

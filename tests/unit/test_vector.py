@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tests.records import records
 PIXELS = [[0.0, 51.0, 102.0, 255.0], [255.0, 0.0, 51.0, 102.0], [102.0, 255.0, 0.0, 51.0]] * 10
 
 
-def fitted(values: list[Any], **options: object) -> FittedEncoder:
+def fitted(values: Sequence[Any], **options: Any) -> FittedEncoder:
     return encoder("vector", **options).fit(records(x=values))
 
 
@@ -179,7 +180,7 @@ def test_the_usual_length_is_taken_where_none_is_given() -> None:
         ({"divide_by": 0}, "greater than 0"),
     ],
 )
-def test_options_that_contradict_are_refused(options: dict[str, object], message: str) -> None:
+def test_options_that_contradict_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         encoder("vector", **options)
 
