@@ -35,8 +35,8 @@ _JOINS = b".,+"  # join masked words
 _HEX_LETTER = np.isin(np.arange(256), list(b"abcdefABCDEF"))
 _HEX_LENGTHS = (2, 4, 8, 12)
 """Lengths of the groups of UUIDs, hardware and IPv6 addresses."""
-_HEX_ROUNDS = 3
-"""How far such a group may stand from a masked one; three without a digit in a row are one in 10^5 UUIDs."""
+_HEX_ROUNDS = 7
+"""How far such a group may stand from a masked one: an IPv6 address has seven more groups than one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ def resolve(text: str) -> Scalar:
         raise ValueError(f"a number of {len(text)} characters is too long; quote it if it is meant as text")
     if _LEADING_ZERO.fullmatch(text):
         plain = text.lstrip("+-").lstrip("0") or "0"
-        raise ValueError(f"{text} is ambiguous: write {plain}, or 0o{plain} for octal, or quote it if it is text")
+        octal = "" if {"8", "9"} & set(plain) else f"or 0o{plain} for octal, "
+        raise ValueError(f"{text} is ambiguous: write {plain}, {octal}or quote it if it is text")
     if _BASED.fullmatch(text):
         return int(text, 0)
     return int(text) if _DECIMAL.fullmatch(text) else _finite(text)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
-from typing import TypeAlias
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from socket import AF_INET6, inet_pton
 
 import numpy as np
 
 from monitor.core.arrays import I64, U8, Bools, Column
 from monitor.core.spans import mix
 from monitor.core.strings import U64, Texts, pieces
-
-_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST = 64
 """Bytes; no address with zone, brackets and port is longer, and a longer text is none."""
@@ -79,7 +76,7 @@ class Addresses:
 def parse_addresses(column: Column) -> Addresses:
     """Parse a text column, missing values as no address.
 
-    Costs 0.1 us a row and 0.3 us for a distinct IPv4 address; 3 us for every other distinct text.
+    Costs 0.2 us a row and 0.5 us for a distinct IPv4 address, but 3 us for every other distinct text.
     """
     coded = column.dictionary_encode()
     distinct = _parse_distinct(coded.dictionary)
@@ -102,8 +99,8 @@ def network_name(network: int) -> str:
     """
     bits = network & ((1 << 60) - 1)
     if network >> 60 == 4:
-        return f"{ipaddress.IPv4Address(bits << 16)}/16"
-    return f"{ipaddress.IPv6Address(bits << 96)}/32"
+        return f"{IPv4Address(bits << 16)}/16"
+    return f"{IPv6Address(bits << 96)}/32"
 
 
 def canonical(text: str) -> str:
@@ -112,7 +109,11 @@ def canonical(text: str) -> str:
     >>> canonical("[2001:DB8::1]:443")
     '2001:db8::1'
     """
-    return str(_parse_slowly(text))
+    found = _parse_slowly(text)
+    if found is None:
+        raise ValueError(f"{text[:LONGEST]!r} has no address")
+    family, number = found
+    return str(IPv4Address(number) if family == 4 else IPv6Address(number))
 
 
 def _parse_distinct(distinct: Column) -> Addresses:
@@ -124,10 +125,10 @@ def _parse_distinct(distinct: Column) -> Addresses:
         family[rows] = np.where(valid, 4, 0)
         lower[rows] = np.where(valid, addresses, 0)
         for other in np.flatnonzero(~valid & (piece.lengths <= LONGEST)).tolist():
-            address = _parse_slowly(piece.data[piece.starts[other] : piece.stops[other]].decode("utf-8"))
-            if address is not None:
-                row, number = rows.start + other, int(address)
-                family[row], upper[row], lower[row] = address.version, number >> 64, number & _LOWER
+            found = _parse_slowly(piece.data[piece.starts[other] : piece.stops[other]].decode("utf-8"))
+            if found is not None:
+                row, number = rows.start + other, found[1]
+                family[row], upper[row], lower[row] = found[0], number >> 64, number & _LOWER
     return _described(family, upper, lower)
 
 
@@ -160,7 +161,8 @@ def _at_least(bound: int, upper: U64, lower: U64) -> Bools:
     if bound >> 128:
         return np.zeros(len(upper), dtype=np.bool_)
     high, low = np.uint64(bound >> 64), np.uint64(bound & _LOWER)
-    return (upper > high) | ((upper == high) & (lower >= low))
+    least: Bools = (upper > high) | ((upper == high) & (lower >= low))
+    return least
 
 
 def _parse_v4(piece: Texts) -> tuple[U64, Bools]:
@@ -194,17 +196,19 @@ def _octets(piece: Texts, starts: I64, ends: I64) -> tuple[I64, Bools]:
     return values, (lengths >= 1) & (lengths <= 3) & (values <= 255) & ~leading
 
 
-def _parse_slowly(text: str) -> _Address | None:
-    """Any spelling of an address: blanks around it, brackets, a port, a zone; IPv4 inside IPv6 is IPv4."""
+def _parse_slowly(text: str) -> tuple[int, int] | None:
+    """Family and number of any spelling of an address: blanks around it, brackets, a port, a zone; None if it is none.
+
+    IPv4 inside IPv6 is IPv4. The C library reads IPv6 six times as fast as ``ipaddress``.
+    """
+    bare = _bare(text.strip())
     try:
-        address = ipaddress.ip_address(_bare(text.strip()))
-    except ValueError:
+        if ":" not in bare:
+            return 4, int(IPv4Address(bare))
+        number = int.from_bytes(inet_pton(AF_INET6, bare))
+    except (ValueError, OSError):
         return None
-    return _v4_inside(address) or address
-
-
-def _v4_inside(address: _Address) -> ipaddress.IPv4Address | None:
-    return address if isinstance(address, ipaddress.IPv4Address) else address.ipv4_mapped
+    return (4, number & 0xFFFFFFFF) if number >> 32 == 0xFFFF else (6, number)
 
 
 def _bare(text: str) -> str:

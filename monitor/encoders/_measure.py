@@ -64,7 +64,7 @@ class Measure:
         return self.low == self.high
 
     def encode_plain(self, values: F64, columns: F32) -> bool:
-        """Encode rows that are all there and inside the benign range; False, and nothing is done, if one is not.
+        """Encode rows, at least one, that are all there and inside the benign range; else do nothing and say False.
 
         This is nearly every batch, and it costs two passes to know it.
         """
@@ -80,19 +80,23 @@ class Measure:
         """Encode any rows.
 
         Args:
-            values: [n], NaN where there is none.
+            values: [n], n >= 1, NaN where there is none.
             masks: [n] each, in the order of the flags' names (None: no row).
             columns: [n, len(self.columns)], zeroed.
             novelty: [n, len(self.novelty)], zeroed.
         """
-        absent = np.isnan(values)
-        values = np.where(absent, self.low, values)
-        if self.scaling:
-            columns[:, 0] = np.where(absent, self.scaling.neutral, self.scaling.apply(values))
-        self.flags.write(masks, columns[:, len(self.columns) - len(self.flags.columns) :], novelty[:, 1:])
-        outside = np.flatnonzero((values < self.low) | (values > self.high))
-        if len(outside):
+        absent = np.flatnonzero(np.isnan(values))
+        if len(absent):
+            values = values.copy()
+            values[absent] = self.low
+        if not self.encode_plain(values, columns):
+            outside = np.flatnonzero((values < self.low) | (values > self.high))
             novelty[outside, 0] = self._surprise(values[outside])
+            if self.scaling:
+                columns[:, 0] = self.scaling.apply(values)
+        if self.scaling:
+            columns[absent, 0] = self.scaling.neutral
+        self.flags.write(masks, columns[:, 1 if self.scaling else 0 :], novelty[:, 1:])
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         """What to say of one encoded row; the arguments are those of ``FittedEncoder.explain``."""

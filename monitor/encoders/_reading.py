@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from monitor.core.arrays import F64, Bools
@@ -23,7 +23,11 @@ def numbers(batch: RecordBatch, field: str) -> tuple[F64, Bools | None]:
     column = typed(batch.column(field, FieldType.NUMBER), pa.float64())
     if not column.null_count:
         return column.to_numpy(zero_copy_only=True), None
-    return column.fill_null(math.nan).to_numpy(zero_copy_only=False), column.is_null().to_numpy(zero_copy_only=False)
+    values: F64 = column.to_numpy(zero_copy_only=False)
+    absent = np.isnan(values)
+    if np.count_nonzero(absent) == column.null_count:  # no NaN besides: cheaper than asking for the nulls
+        return values, absent
+    return values, column.is_null().to_numpy(zero_copy_only=False)
 
 
 def booleans(batch: RecordBatch, field: str) -> tuple[Bools, Bools | None]:

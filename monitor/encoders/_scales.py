@@ -14,6 +14,9 @@ from monitor.core.novelty import beyond, changed, unseen
 from monitor.encoders._scaling import LIMIT, check_divisor, spread
 
 ARRAYS = ("centres", "halves", "neutral", "constants")
+SLICE = 65_536
+"""Entries encoded at a time: what stays in the cache of a core, several temporary copies included."""
+
 NUMBERS = ("low", "high", "floor", "ceiling", "strength")
 
 

@@ -161,6 +161,8 @@ class FittedInterarrival:
         return self.measure.novelty
 
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
+        if not len(batch):
+            return
         gaps, missing, first = self.last_seen.gaps(batch)
         self.measure.encode(gaps, (missing, first)[: len(self.measure.flags.names)], columns, novelty)
 

@@ -22,7 +22,7 @@ from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.encoders._flags import Flags
-from monitor.encoders._scales import Scales, fit_scales
+from monitor.encoders._scales import SLICE, Scales, fit_scales
 from monitor.encoders._vectors import Entries, from_array, from_columns, usual_length
 from monitor.encoders._wording import MISSING, ORDINARY, rounded, shown
 
@@ -141,13 +141,19 @@ class FittedVector:
         if not len(batch):
             return
         entries = _read(batch, self.config, self.field, self._width)
-        scaled = self.scales.apply(entries.values)
-        columns[:, : self._width] = np.clip(scaled, self.scales.floor, self.scales.ceiling)
-        novelty[:, 0] = self.scales.beyond(scaled, self.flags.records)
-        novelty[self.scales.changed(entries.values), 1] = self.scales.strength
+        step = max(1, SLICE // self._width)
+        for start in range(0, len(batch), step):
+            rows = slice(start, start + step)
+            self._encode(entries.values[rows], columns[rows, : self._width], novelty[rows])
         if not entries.complete:
             masks = tuple(_masks(entries, self.config).values())
             self.flags.write(masks, columns[:, self._width :], novelty[:, 2:])
+
+    def _encode(self, values: F64, columns: F32, novelty: F32) -> None:
+        scaled = self.scales.apply(values)
+        columns[...] = np.clip(scaled, self.scales.floor, self.scales.ceiling)
+        novelty[:, 0] = self.scales.beyond(scaled, self.flags.records)
+        novelty[self.scales.changed(values), 1] = self.scales.strength
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         state, expected_state = columns[self._width :], reconstruction[self._width :]

@@ -10,22 +10,25 @@ import gzip
 import hashlib
 import lzma
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Protocol
 
+from monitor.core.arrays import F64
+from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
 from monitor.core.protocols import Parser
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch, RecordBatch
-from monitor.ingest.framing import Framer
+from monitor.core.timestamps import check, parse_times
+from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, Framer
 
 BLOCK_BYTES = 1 << 20
-OPENERS: dict[str, Callable[[Path], BinaryIO]] = {
-    ".gz": lambda path: gzip.open(path, "rb"),  # type: ignore[dict-item,return-value]
-    ".bz2": lambda path: bz2.open(path, "rb"),  # type: ignore[dict-item,return-value]
-    ".xz": lambda path: lzma.open(path, "rb"),  # type: ignore[dict-item,return-value]
-}
+"""How much of a file is read at once: large enough that the cost of a batch vanishes, small enough for a cache."""
+HEAD_BYTES = 1024
+STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,64 +41,121 @@ class TimeColumn:
 
 
 class Ingest:
-    """Parses framed records and adds event times and keys. Stateless."""
+    """Parses framed records and adds event times and keys. Nothing is remembered between batches.
 
-    def __init__(self, parser: Parser, *, time: TimeColumn | None, key: str | None) -> None:
+    Args:
+        parser: built for at least the fields that ``wanted_fields`` names.
+        time: where the event time stands; None for a stream without.
+        key: the field that names the entity of a record; None for a stream without.
+        clock: tells the year of times that have none (they lie near now).
+
+    Raises:
+        ValueError: the time's format or zone does not exist.
+    """
+
+    def __init__(self, parser: Parser, *, time: TimeColumn | None, key: str | None, clock: Clock | None = None) -> None:
+        if time is not None:
+            check(time.format, time.timezone)
         self._parser = parser
         self._time = time
         self._key = key
+        self._clock = clock or SystemClock()
 
     def parse(self, raw: RawBatch) -> RecordBatch:
         """The records of a batch as columns, with ``times`` and ``keys`` where the stream has them."""
         records = self._parser.parse(raw)
-        if self._time is not None:
-            from monitor.core.timestamps import parse_times
+        return replace(
+            records,
+            times=None if self._time is None else self._times(records, self._time),
+            keys=None if self._key is None else records.column(self._key, FieldType.TEXT),
+        )
 
-            column = records.column(self._time.field, FieldType.TEXT)
-            records = replace(
-                records, times=parse_times(column, format=self._time.format, timezone=self._time.timezone, reference=0.0)
-            )
-        if self._key is not None:
-            records = replace(records, keys=records.column(self._key, FieldType.TEXT))
-        return records
+    def _times(self, records: RecordBatch, time: TimeColumn) -> F64:
+        column = records.column(time.field, FieldType.TEXT)
+        return parse_times(column, format=time.format, timezone=time.timezone, reference=self._clock.now())
 
 
 def wanted_fields(fields: Iterable[Field], *, time: TimeColumn | None, key: str | None) -> list[Field]:
-    """What the parser must deliver: the features' fields, the time and the key, each once, sorted."""
+    """What the parser must deliver: the features' fields, the time and the key, each once, sorted.
+
+    >>> wanted_fields([Field("status", FieldType.TEXT)], time=TimeColumn("at"), key="status")
+    [Field(name='at', type=<FieldType.TEXT: 'text'>), Field(name='status', type=<FieldType.TEXT: 'text'>)]
+    """
     extra = [Field(name, FieldType.TEXT) for name in (time.field if time else None, key) if name is not None]
     return sorted({*fields, *extra})
 
 
 def read_files(
-    paths: Sequence[Path], *, max_record_bytes: int = 262_144, max_batch_records: int = 4096
+    paths: Sequence[str | Path],
+    *,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    max_batch_records: int = MAX_BATCH_RECORDS,
+    stdin: IO[bytes] | None = None,
 ) -> Iterator[RawBatch]:
-    """Framed records of whole files, one after the other; ``-`` is standard input, .gz, .bz2 and .xz are unpacked.
+    """Framed records of whole files, one file after the other.
+
+    ``-`` is ``stdin`` (the process's own when None; it is read to its end and not closed). Files compressed by gzip,
+    bzip2 or xz are known by their first bytes, whatever they are called, and unpacked block by block; offsets count
+    unpacked bytes.
 
     Raises:
-        NoInputError: a file does not exist.
+        NoInputError: a file does not exist, or is a directory.
         PermissionDeniedError: a file may not be read.
-        DataError: a compressed file is damaged.
+        DataError: a file cannot be read, or is compressed and damaged; the records before the fault were given.
     """
-    for path in paths:
+    for path in map(str, paths):
         framer = Framer(max_record_bytes=max_record_bytes, max_batch_records=max_batch_records)
-        file_id = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
-        origin = Origin(file_id=file_id, epoch=0, path=str(path))
-        offset = 0
-        try:
-            with _opened(path) as source:
-                while data := source.read(BLOCK_BYTES):
-                    yield from framer.push(Chunk(origin, offset, data))
-                    offset += len(data)
-        except FileNotFoundError:
-            raise NoInputError(f"{path}: no such file") from None
-        except PermissionError:
-            raise PermissionDeniedError(f"{path}: not readable by this user") from None
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            raise DataError(f"{path}: {error}") from error
-        yield from framer.push(Chunk(origin, offset, b"", final=True))
+        for chunk in _chunks(path, stdin):
+            yield from framer.push(chunk)
 
 
-def _opened(path: Path) -> BinaryIO:
-    if str(path) == "-":
-        return sys.stdin.buffer
-    return OPENERS.get(path.suffix, lambda p: p.open("rb"))(path)
+def _chunks(path: str, stdin: IO[bytes] | None) -> Iterator[Chunk]:
+    """The file in blocks, and a final empty one."""
+    origin = Origin(file_id=_file_id(path), epoch=0, path=path)
+    offset = 0
+    for data in _blocks(path, stdin):
+        if offset == 0:
+            origin = replace(origin, head=data[:HEAD_BYTES])
+        yield Chunk(origin, offset, data)
+        offset += len(data)
+    yield Chunk(origin, offset, b"", final=True)
+
+
+def _file_id(path: str) -> str:
+    """The same for the same path, wherever the command is called from."""
+    name = STDIN if path == STDIN else str(Path(path).absolute())
+    return hashlib.blake2b(name.encode("utf-8", errors="surrogateescape"), digest_size=16).hexdigest()
+
+
+def _blocks(path: str, stdin: IO[bytes] | None) -> Iterator[bytes]:
+    """Blocks of ``BLOCK_BYTES``, the last one shorter: the same blocks whatever the bytes are packed in."""
+    try:
+        with nullcontext(stdin or sys.stdin.buffer) if path == STDIN else _opened(path) as file:
+            while data := file.read(BLOCK_BYTES):
+                yield data
+    except FileNotFoundError:
+        raise NoInputError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise NoInputError(f"{path}: is a directory; name its files") from None
+    except PermissionError:
+        raise PermissionDeniedError(f"{path}: this user may not read it") from None
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read to its end: {error}") from error
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@contextmanager
+def _opened(path: str) -> Generator[_Readable, None, None]:
+    with Path(path).open("rb") as plain, ExitStack() as closing:
+        head = plain.peek(10)[:10]
+        if head.startswith(b"\x1f\x8b"):
+            yield closing.enter_context(gzip.GzipFile(fileobj=plain))
+        elif head.startswith(b"BZh") and head[4:] == b"1AY&SY":
+            yield closing.enter_context(bz2.BZ2File(plain))
+        elif head.startswith(b"\xfd7zXZ\0"):
+            yield closing.enter_context(lzma.LZMAFile(plain))
+        else:
+            yield plain

@@ -18,12 +18,15 @@ from monitor.sources._identity import Locator, difference, is_evident, known_loc
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._scan import Directories, Entry
-from monitor.sources._siblings import is_compressed, is_rotated_name
+from monitor.sources._siblings import bases, is_compressed, is_rotated_name
 from monitor.sources._tailed import NEWLINE, TailedFile
 from monitor.sources._tracker import Tracker
 
 LAST_LINE_BYTES = 262_144
 """How far back the start of an unfinished last line is looked for when reading starts at the end of a file."""
+
+STAMP_SECONDS = 2.0
+"""By how much the time stamp of a file may lie before the clock: some file systems keep no more than even seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Admission:
         self._events = events
         self._names = names
         self._unlooked = {
-            state.origin.path: round(state.committed_at * 1e9)
+            state.origin.path: round((state.committed_at - STAMP_SECONDS) * 1e9)
             for state in memory.all()
             if names.wanted(state.origin.path)
         }
@@ -79,6 +82,18 @@ class Admission:
             self._begin(stranger, now)
         self._tracker.reorder()
 
+    def strangers(self, named: dict[Locator, list[str]], files: dict[str, os.stat_result]) -> list[Stranger]:
+        """Those of the files found that are not being read; a rotated part belongs to its log, if that is read, too."""
+        homes = self._tracker.homes() | self._memory.homes() | files.keys()
+        return [
+            Stranger(paths[0], self._home_of(paths[0], homes), locator, files[paths[0]].st_mtime_ns)
+            for locator, paths in named.items()
+            if locator not in self._tracker
+        ]
+
+    def _home_of(self, path: str, homes: set[str]) -> str:
+        return next((base for base in bases(path) if base in homes and self._names.wanted(base)), path)
+
     # -- files read before -------------------------------------------------------------------------------------
 
     def _resume(self, stranger: Stranger, now: float) -> bool:
@@ -88,7 +103,13 @@ class Admission:
 
         def take(opened: Opened) -> bool:
             state = self._memory.recognise(opened.fd, opened.locator)
-            return state is not None and self._take_up(state, stranger.home, opened, now)
+            if state is None:
+                return False
+            known = state.origin.path
+            self._take_up(state, known if self._names.wanted(known) else stranger.home, opened, now)
+            if self._tracker[opened.locator].home != stranger.path and _locator_at(known) != opened.locator:
+                self._leave(opened.locator, now)
+            return True
 
         # When it cannot be opened now, its place stays remembered and it comes again.
         return self._opener.attempt(stranger.path, now, take) in (True, None)
@@ -109,17 +130,17 @@ class Admission:
 
     def _resume_renamed(self, state: FileState, path: str, now: float) -> None:
         def take(opened: Opened) -> bool:
-            same = opened.locator == known_locator(state) and difference(opened.fd, state) is None
-            return same and self._take_up(state, state.origin.path, opened, now)
+            if opened.locator != known_locator(state) or difference(opened.fd, state) is not None:
+                return False
+            self._take_up(state, state.origin.path, opened, now)
+            self._leave(opened.locator, now)
+            return True
 
         self._opener.attempt(path, now, take)
-        self._leave(known_locator(state), now)
 
-    def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> bool:
-        """Go on where the state says. Returns True, for ``Opener.attempt``."""
+    def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> None:
         self._track((state.origin.file_id, state.origin.epoch, state.offset), home, opened, now)
         self._memory.take(state)
-        return True
 
     def _track(self, place: tuple[str, int, int], home: str, opened: Opened, now: float) -> TailedFile:
         file = TailedFile.begin(place, home, opened.fd, now)
@@ -127,11 +148,10 @@ class Admission:
         return file
 
     def _leave(self, locator: Locator, now: float) -> None:
-        """If the file is read now, it is so under a name that is no longer its home's."""
-        if locator in self._tracker:
-            file = self._tracker[locator]
-            file.leave(now)
-            self._events.rotated(file.home, "rename")
+        """What was just begun is no longer live under its home."""
+        file = self._tracker[locator]
+        file.leave(now)
+        self._events.rotated(file.home, "rename")
 
     # -- files not read before ---------------------------------------------------------------------------------
 
@@ -139,23 +159,29 @@ class Admission:
         """Read a file from its start, or go on where its content was read elsewhere."""
 
         def take(opened: Opened) -> bool:
-            if opened.locator in self._tracker or self._is_copy(opened.fd, stranger):
+            if opened.locator in self._tracker:
+                return False
+            if self._is_copy(opened.fd, stranger):
+                self._unlooked.setdefault(stranger.home, stranger.mtime_ns)  # for as long as it looks like one
                 return False
             if (state := self._memory.adoptable(opened.fd)) is not None:
                 self._events.rotated(stranger.path, "copytruncate")
-                return self._take_up(state, stranger.home, opened, now)
-            return self._begin_new(stranger, opened, now, from_end=from_end)
+                self._take_up(state, stranger.home, opened, now)
+            else:
+                self._begin_new(stranger, opened, now, from_end=from_end)
+            if stranger.path != stranger.home:
+                self._leave(opened.locator, now)
+            return True
 
         self._opener.attempt(stranger.path, now, take)
 
-    def _begin_new(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> bool:
+    def _begin_new(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> None:
         file_id, epoch = self._identity(stranger, opened)
         offset = _last_line(opened.fd, opened.status.st_size) if from_end else 0
         file = self._track((file_id, epoch, offset), stranger.home, opened, now)
         file.truncated = epoch > 0
         if epoch == 0:
             self.sightings.append(file.place())
-        return True
 
     def _identity(self, stranger: Stranger, opened: Opened) -> tuple[str, int]:
         """A new id; or the old one in a new epoch, when the content of a remembered file was replaced in place."""
@@ -185,7 +211,6 @@ class Admission:
             parts = [part for path, _ in beside if (part := self._older_part(path, home)) and part.mtime_ns >= since_ns]
             for part in sorted(parts, key=lambda part: part.mtime_ns):
                 self._begin(part, now)
-                self._leave(part.locator, now)
 
     def _rotating(self) -> dict[str, int]:
         """The paths beside which to look, and when what was read there last was written last."""

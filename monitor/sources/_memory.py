@@ -28,6 +28,10 @@ class Memory:
         """What is left, the most recently committed last."""
         return list(self._states.values())
 
+    def homes(self) -> set[str]:
+        """The paths that what is left was read under."""
+        return {state.origin.path for state in self._states.values()}
+
     def at(self, locator: Locator) -> list[FileState]:
         """What is left of files that were at this place, most recently committed first."""
         return [self._states[file_id] for file_id in self._places.get(locator, ()) if file_id in self._states]

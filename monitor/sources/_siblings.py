@@ -15,6 +15,16 @@ def is_compressed(path: str) -> bool:
     return path.endswith(_COMPRESSED)
 
 
+def bases(path: str) -> list[str]:
+    """What ``path`` may be a rotated part of, by its name.
+
+    >>> bases("/l/a.log-20240131")
+    ['/l/a.log']
+    """
+    places = [place for place, letter in enumerate(path) if letter in ".-" and "/" not in path[place:]]
+    return [path[:place] for place in places if _ROTATED.fullmatch(path, place) and path[place - 1] != "/"]
+
+
 def is_rotated_name(path: str, base: str) -> bool:
     """Whether ``path`` is what rotation makes of ``base``.
 

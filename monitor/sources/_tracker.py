@@ -60,6 +60,10 @@ class Tracker:
         if (file := self._by_id.get(position.origin.file_id)) is not None:
             file.commit(position)
 
+    def homes(self) -> set[str]:
+        """The paths that files are or were live under."""
+        return {file.home for file in self._files.values()}
+
     def of_home(self, home: str) -> list[TailedFile]:
         """The files that are or were live under a path."""
         return [file for file in self._files.values() if file.home == home]
@@ -123,8 +127,9 @@ class Tracker:
         file.reopen(opened.fd)
         if file.ended:
             file.go_on()
-            file.live_at(opened.path)
             file.quiet_since = now
+            if not is_rotated_name(opened.path, file.home):
+                file.live_at(opened.path)
         return True
 
     # -- order and end -----------------------------------------------------------------------------------------

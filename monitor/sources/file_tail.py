@@ -25,7 +25,7 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk
 from monitor.core.strict import StrictModel
-from monitor.sources._admission import Admission, Names, Stranger
+from monitor.sources._admission import Admission, Names
 from monitor.sources._identity import Locator, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opener
@@ -260,11 +260,7 @@ class FileTail:
         return named
 
     def _admit(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
-        strangers = [
-            Stranger(paths[0], paths[0], locator, found.files[paths[0]].st_mtime_ns)
-            for locator, paths in named.items()
-            if locator not in self._tracker
-        ]
+        strangers = self._admission.strangers(named, found.files)
         from_end = self._first_start and self._config.start_at == "end"
         self._admission.admit(strangers, self._directories, now, from_end=from_end, thorough=thorough)
         self._first_start = self._first_start and self._opener.short

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from monitor.core.yaml_scalars import resolve
 from monitor.training.inference import Choice, Draft
-
-PLAIN_WIDTH = 1 << 16
-"""Never fold a line: a comment has to stand behind it."""
 
 
 def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path | None, listen: str | None) -> str:
@@ -68,11 +66,21 @@ def _commented(text: str, comment: str) -> list[str]:
     return [f"{text}  # {comment}"]
 
 
-def flow(value: Any) -> str:
-    """A value as YAML on one line, quoted where it must be.
+PLAIN = re.compile(r"[A-Za-z_@][A-Za-z0-9_@./-]*")
 
-    >>> flow("a: b"), flow(["x", 1]), flow("no")
-    ("'a: b'", '[x, 1]', "'no'")
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line. Text is quoted unless it is a plain word that reads back as itself.
+
+    >>> flow("a: b"), flow(["x", 1]), flow("no"), flow("true"), flow({"columns": ["1e5", "${env:X}"]})
+    ('"a: b"', '[x, 1]', 'no', '"true"', '{columns: ["1e5", "$${env:X}"]}')
     """
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=PLAIN_WIDTH, allow_unicode=True, sort_keys=False)
-    return text.removesuffix("\n...\n").strip()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str):
+        plain = PLAIN.fullmatch(value) and resolve(value) == value
+        # JSON text is YAML text; only the reference to an environment variable has to be told apart.
+        return value if plain else json.dumps(value.replace("${env:", "$${env:"), ensure_ascii=False)
+    return json.dumps(value)

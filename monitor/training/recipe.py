@@ -24,7 +24,6 @@ from monitor.model.manifest import DataSummary
 from monitor.training.fitting import fit
 from monitor.training.splits import split_by_time
 
-
 WIDE = 256
 """Columns from which a second thread pays; below, threads cost far more in waiting for each other than they compute."""
 

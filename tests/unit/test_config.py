@@ -438,7 +438,7 @@ nested = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=6000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     nested,
     st.sampled_from(["streams: {w: %s}", "streams: {w: {source: %s}}", "streams: {w: {features: %s}}", "sinks: %s"]),

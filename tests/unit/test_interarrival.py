@@ -64,6 +64,15 @@ def test_keys_seen_longest_ago_are_forgotten_first() -> None:
     )
 
 
+def test_the_order_of_forgetting_survives_a_batch_in_which_nothing_is_forgotten() -> None:
+    memory = LastSeen(2)
+    memory.gaps(records(times=[1.0, 2.0, 3.0], keys=["a", "b", "a"]))
+
+    gaps = memory.gaps(records(times=[4.0, 5.0], keys=["c", "a"]))[0]
+
+    np.testing.assert_array_equal(gaps, [math.nan, 2.0])
+
+
 def test_endless_new_keys_do_not_fill_the_memory() -> None:
     memory = LastSeen(10)
     for start in range(0, 1_000, 100):

@@ -67,6 +67,12 @@ def test_a_logarithmic_scale_does_not_depend_on_the_unit() -> None:
     np.testing.assert_allclose(in_seconds, in_milliseconds, atol=1e-5)
 
 
+def test_a_logarithmic_scale_holds_what_is_absurdly_far_out() -> None:
+    columns, _ = encode(fitted([0.0] * 6 + [1.0, 1.0, 5e9], scale="log"), records(x=[1e38, 1e300]))
+
+    assert np.isfinite(columns).all()
+
+
 def test_a_logarithm_of_both_signs_keeps_the_order() -> None:
     encoding = fitted([-1e6, -10.0, -1.0, 0.0, 1.0, 10.0, 1e6] * 20, scale="log")
 

@@ -79,6 +79,7 @@ def test_not_a_number_is_read() -> None:
     ("written", "message"),
     [
         ("010", "010 is ambiguous: write 10, or 0o10 for octal, or quote it if it is text"),
+        ("089", "089 is ambiguous: write 89, or quote it if it is text"),
         ("-007", "-007 is ambiguous: write 7,"),
         ("1e999", "1e999 is too large for a number"),
         ("9" * 101, "a number of 101 characters is too long; quote it"),
