@@ -46,7 +46,7 @@ class Verdict:
         """Take note of an alert; one line about it for a person."""
         offset = alert["source"]["offset"]
         blamed = tuple(finding["name"] for finding in alert["fields"][:2])
-        summary = printable(alert["summary"], limit=160)
+        summary = printable(alert["summary"], limit=200)
         if offset not in self.planted:
             self.false.append(alert)
             return f"  false   {summary}"

@@ -214,8 +214,8 @@ def _parse_slowly(text: str) -> tuple[int, int] | None:
 def _bare(text: str) -> str:
     """The address without brackets, port and zone."""
     if text.startswith("["):
-        text, _, rest = text[1:].partition("]")
-        if rest and not _is_port(rest):
+        text, closed, rest = text[1:].partition("]")
+        if not closed or (rest and not _is_port(rest)):
             return ""
     elif text.count(":") == 1:
         text, _, port = text.partition(":")

@@ -2,6 +2,7 @@
 
 What ``text`` and ``path`` have in common; they differ in what they look for besides the wording (``Kind``). New
 wordings and oddities are one event told in several ways: their columns add up to the strength of the rarest of them.
+Of those equally rare the most telling gets it all: oddities before words, words before templates.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class FittedPassages:
 
     @cached_property
     def _novelty(self) -> tuple[str, ...]:
-        return (*self.phrases.novelty, *self._odd, *self.tallies.novelty, *self.flags.novelty)
+        return (*self._odd, *self.phrases.novelty, *self.tallies.novelty, *self.flags.novelty)
 
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
         column: Column = batch.column(self.field, FieldType.TEXT)
@@ -159,8 +160,8 @@ class FittedPassages:
         self.phrases.write(tokens, present, columns[:, :words])
         self.categories.write(sight.categories, present, columns[:, words:after])
         self.tallies.write(sight.counts, columns[:, after:states], novelty[:, wordings:counted])
-        surprises = self.phrases.surprises(piece, tokens, present)
-        cascade([*surprises, *self._odd_surprises(sight, present)], novelty[:, :wordings])
+        wording = self.phrases.surprises(piece, tokens, present)
+        cascade([*self._odd_surprises(sight, present), *wording], novelty[:, :wordings])
         if not present.all():
             columns[piece.missing, :states] = 0.0 if MISSING in self.flags.columns else self._neutral
         self.flags.write((piece.missing,), columns[:, states:], novelty[:, counted:])
@@ -171,17 +172,17 @@ class FittedPassages:
 
     def _novelty_reason(self, novelty: F32) -> str | None:
         """The sentence for the most surprising of the novelty columns; None if nothing is new."""
-        wordings = len(self.phrases.novelty)
-        counted, flagged = wordings + len(self._odd), wordings + len(self._odd) + len(self.tallies.novelty)
+        odd, wordings = len(self._odd), len(self._odd) + len(self.phrases.novelty)
+        counted = wordings + len(self.tallies.novelty)
         worst = int(novelty.argmax())
-        if worst >= flagged:
-            return self.flags.novelty_reason(novelty[flagged:])
-        if worst >= counted:
-            return self.tallies.reason(novelty[counted:flagged])
-        if worst >= wordings:
+        if worst < odd and novelty[worst] > 0.0:
             told = dict(self.kind.oddities)[self.novelty[worst]]
             return f"{told} in {self.phrases.records:,} benign records"
-        return self.phrases.reason(novelty[:wordings])
+        if worst < wordings:
+            return self.phrases.reason(novelty[odd:wordings])
+        if worst < counted:
+            return self.tallies.reason(novelty[wordings:counted])
+        return self.flags.novelty_reason(novelty[counted:])
 
     def _range(self) -> str:
         if self.phrases.constant:

@@ -84,7 +84,9 @@ def summarise(stream: str, findings: Sequence[FieldFinding], score: float, thres
     if not findings:
         return f"{printable(stream)}: the record as a whole is unusual; {verdict}"
     worst = findings[0]
-    parts = [f"{printable(stream)}: {printable(worst.name)} is {shown(worst.actual)}", _expected(worst.expected)]
+    # Where the network reproduces the very value, the other fields or the error's size are what is unusual.
+    expected = "" if shown(worst.expected) == shown(worst.actual) else _expected(worst.expected)
+    parts = [f"{printable(stream)}: {printable(worst.name)} is {shown(worst.actual)}", expected]
     benign = f" (benign {printable(worst.benign_range)})" if worst.benign_range else ""
     reason = f": {printable(worst.reason)}" if worst.reason else ""
     return f"{', '.join(filter(None, parts))}{benign}{reason}{_others(findings[1:])}; {verdict}"

@@ -160,12 +160,11 @@ def _octets(escape: re.Match[bytes]) -> bytes:
 
 # The fast path: places of all lines at once, [n] each.
 
-
 METHODS = (
     "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT PRI DEBUG"
 )
 _METHOD_WORDS = np.sort([word(method) for method in METHODS.split()])
-_FIRST = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)  # masks of the first bytes of a word
+_FIRST = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)  # masks of the first bytes
 
 
 def _line_spans(block: Block, *, split_request: bool) -> tuple[Bools, dict[str, Span]]:
@@ -179,17 +178,10 @@ def _line_spans(block: Block, *, split_request: bool) -> tuple[Bools, dict[str, 
     status, size = spaces.nth(index + 1), np.minimum(spaces.nth(index + 2), block.ends)
     fits = block.in_order(block.starts + 1, address, ident, user, q0, q1, status, size)
     fits &= (address + 1 < ident) & (ident + 1 < user) & (user + 4 <= q0) & (block.at(address - 1) != ord(","))
-    fits &= (
-        like(block.words(user), " [")
-        & like(block.words(q0 - 2), "] ")
-        & like(block.words(q1), '" 000 ')
-        & (status == q1 + 5)
-    )
+    fits &= like(block.words(user), " [") & like(block.words(q0 - 2), "] ")
+    fits &= like(block.words(q1), '" 000 ') & (status == q1 + 5)
     fits &= (status + 1 < size) & (size <= q2) & block.lacking('\\"')
-    quoted = (size < block.ends) & (q2 == size + 1)
-    combined = quoted & (q3 + 2 == q4) & (q5 < block.ends) & (block.at(q3 + 1) == ord(" "))
-    combined &= (q5 + 1 == block.ends) | (block.at(q5 + 1) == ord(" "))
-    fits &= combined | ~quoted
+    combined = (size < block.ends) & (q2 == size + 1) & _is_column(block, q3) & (q4 == q3 + 2) & _is_column(block, q5)
     columns = {
         "remote_addr": (block.starts, address),
         "ident": (address + 1, ident),
@@ -211,6 +203,12 @@ def _line_spans(block: Block, *, split_request: bool) -> tuple[Bools, dict[str, 
     return fits, spans
 
 
+def _is_column(block: Block, quotes: I64) -> Bools:
+    """Which closing quotes end a column of their line."""
+    ends: Bools = (quotes + 1 == block.ends) | ((quotes < block.ends) & (block.at(quotes + 1) == ord(" ")))
+    return ends
+
+
 def _is_there(block: Block, starts: I64, stops: I64) -> Bools:
     """Which columns hold more than nothing or a lonely ``-``."""
     there: Bools = (starts < stops) & ((stops != starts + 1) | (block.at(starts) != ord("-")))
@@ -221,15 +219,16 @@ def _request_spans(block: Block, spaces: Marks, request: Span) -> tuple[Bools, d
     """Which request lines have a common method, or no part at all, and where their parts stand."""
     starts, stops, _ = request
     method_stop, last_space = spaces.after(starts), spaces.before(stops)
-    method_bytes = np.clip(method_stop - starts, 0, 8)
-    method = block.words(starts) & _FIRST[method_bytes]
-    known = (_METHOD_WORDS[np.searchsorted(_METHOD_WORDS[:-1], method)] == method) & (method_stop < stops)
+    length = method_stop - starts
+    method = block.words(starts) & _FIRST[np.clip(length, 0, 8)]
+    known = _METHOD_WORDS[np.searchsorted(_METHOD_WORDS[:-1], method)] == method
+    known &= (length <= 8) & (method_stop < stops)
     has_protocol = like(block.words(last_space + 1), "HTTP/")
     target_start, target_stop = method_stop + 1, np.where(has_protocol, last_space, stops)
     question = block.marks("?").after(target_start)
     path_stop = np.minimum(question, target_stop)
     bare = (block.at(starts) < ord("A")) | (block.at(starts) > ord("Z"))
-    return known & (target_start <= target_stop) | bare, {
+    return known | bare, {
         "method": Span(starts, method_stop, known),
         "path": Span(target_start, path_stop, known & (target_start < path_stop)),
         "query": Span(question + 1, target_stop, known & (question + 1 < target_stop)),

@@ -18,6 +18,7 @@ from monitor.core.columns import lines, typed
 from monitor.core.records import Field, RawBatch, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.core.suggestion import Suggestion
+from monitor.parsers._leading_time import guess
 
 EXAMPLE = r"""
 pattern: '^(?P<time>\S+) (?P<level>[A-Z]+) (?P<component>[\w.]+): (?P<message>.*)$'
@@ -67,9 +68,8 @@ def build(config: Config, fields: Sequence[Field] | None) -> Regex:
 
 
 def suggest(raw: RawBatch) -> Suggestion | None:
-    """Never: a pattern cannot be guessed."""
-    del raw
-    return None
+    """A pattern for lines that begin with a time; no other is guessed."""
+    return guess(lines(raw)) if len(raw) else None
 
 
 class Regex:

@@ -28,6 +28,9 @@ LAST_LINE_BYTES = 262_144
 STAMP_SECONDS = 2.0
 """By how much the time stamp of a file may lie before the clock: some file systems keep no more than even seconds."""
 
+MAX_VACANT = 64
+"""Paths without a file beside which files are looked for that came and went between two scans."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
@@ -61,6 +64,7 @@ class Admission:
             for state in memory.all()
             if names.wanted(state.origin.path)
         }
+        self._vacant: dict[str, int] = {}  # paths whose file has left, with the time of its last write
         self.sightings: list[Position] = []
 
     def admit(
@@ -155,14 +159,15 @@ class Admission:
 
     # -- files not read before ---------------------------------------------------------------------------------
 
-    def _begin(self, stranger: Stranger, now: float, *, from_end: bool = False) -> None:
-        """Read a file from its start, or go on where its content was read elsewhere."""
+    def _begin(self, stranger: Stranger, now: float, *, from_end: bool = False) -> bool:
+        """Read a file from its start, or go on where its content was read elsewhere; False when it must come again."""
+        undecided: list[Stranger] = []
 
         def take(opened: Opened) -> bool:
             if opened.locator in self._tracker:
                 return False
             if self._is_copy(opened.fd, stranger):
-                self._unlooked.setdefault(stranger.home, stranger.mtime_ns)  # for as long as it looks like one
+                undecided.append(stranger)  # for as long as it looks like one
                 return False
             if (state := self._memory.adoptable(opened.fd)) is not None:
                 self._events.rotated(stranger.path, "copytruncate")
@@ -173,7 +178,7 @@ class Admission:
                 self._leave(opened.locator, now)
             return True
 
-        self._opener.attempt(stranger.path, now, take)
+        return self._opener.attempt(stranger.path, now, take) is not None and not undecided
 
     def _begin_new(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> None:
         file_id, epoch = self._identity(stranger, opened)
@@ -203,29 +208,30 @@ class Admission:
 
     def _find_missed(self, directories: Directories, now: float) -> None:
         """Files rotated away before any scan saw them: named as older parts, but younger than what was read last."""
+        occupied = {file.home for file in self._tracker if not file.leaving}
         for home, since_ns in self._rotating().items():
             beside = _beside(home, directories)
             if beside is None:
                 continue  # not readable now: it stays to be looked at
-            self._unlooked.pop(home, None)
             parts = [part for path, _ in beside if (part := self._older_part(path, home)) and part.mtime_ns >= since_ns]
-            for part in sorted(parts, key=lambda part: part.mtime_ns):
-                self._begin(part, now)
+            begun = [self._begin(part, now) for part in sorted(parts, key=lambda part: part.mtime_ns)]
+            if all(begun):
+                self._unlooked.pop(home, None)
+                if home in occupied:
+                    self._vacant.pop(home, None)
 
     def _rotating(self) -> dict[str, int]:
-        """The paths beside which to look, and when what was read there last was written last."""
-        leaving: dict[str, int] = {}
+        """The paths beside which to look, with the time what was last read there was last written."""
         newest: dict[str, int] = {}
         for file in self._tracker:
             if file.leaving and not file.ended:
-                leaving[file.home] = min(leaving.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
+                self._vacant[file.home] = min(self._vacant.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
             if file.home in self._unlooked:
                 newest[file.home] = max(newest.get(file.home, 0), file.mtime_ns)
+        self._vacant = dict(list(self._vacant.items())[-MAX_VACANT:])
         # The clock may have been set since the last commit; two time stamps of one file system can be compared anyway.
         since = {home: min(ns, newest.get(home, ns)) for home, ns in self._unlooked.items()}
-        return {home: min(since.get(home, ns), ns) for home, ns in leaving.items()} | {
-            home: ns for home, ns in since.items() if home not in leaving
-        }
+        return since | {home: min(ns, since.get(home, ns)) for home, ns in self._vacant.items()}
 
     def _older_part(self, path: str, home: str) -> Stranger | None:
         if not is_rotated_name(path, home) or is_compressed(path) or self._names.excluded(path):

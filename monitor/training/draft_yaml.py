@@ -12,10 +12,15 @@ from monitor.core.yaml_scalars import resolve
 from monitor.training.inference import Choice, Draft
 
 
+MARGIN = 1.25
+"""What a draft alerts above. Of n calibration records the worst is exceeded by one benign record in n + 1, mostly by a
+little; what is wrong usually exceeds it by far. The margin trades the faintest faults for the bulk of false alerts."""
+
+
 def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path | None, listen: str | None) -> str:
     """The YAML text of a configuration with this one stream; without ``paths`` it reads standard input."""
     lines = [
-        f"# Written by `aemonitor init` from a sample of {draft.records:,} records. Each choice has its reason behind it:",
+        f"# Written by `aemonitor init` from {draft.records:,} sampled records. The reason stands behind each choice:",
         "# change what you know better. Next: aemonitor retrain -c THIS_FILE, then aemonitor run -c THIS_FILE.",
         *_commented(
             f"server: {{listen: {flow(listen)}}}" if listen else "server: {listen: 127.0.0.1:9464}",
@@ -53,7 +58,10 @@ def _stream(draft: Draft, paths: Sequence[Path]) -> list[str]:
         "model: {hidden: auto, bottleneck: auto, epochs: 100}", "powers of two between input and bottleneck"
     )
     lines += _commented("score: {method: l1}", "0 = best benign, 1 = worst benign record of the calibration")
-    lines += _commented("alert: {threshold: 1.0}", "alert above this score")
+    lines += _commented(
+        f"alert: {{threshold: {MARGIN}}}",
+        "1 is the worst of the calibration; now and then a benign one is a little worse",
+    )
     lines.append("sinks: [journal]")
     return lines
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from monitor.core.errors import NoInputError
-from monitor.core.records import RecordBatch
+from monitor.core.records import HEADER, RecordBatch
 from monitor.core.rows import joined, keep
 
 
@@ -20,7 +20,7 @@ def gather(batches: Iterable[RecordBatch], max_records: int) -> tuple[RecordBatc
     held = read = unparsed = 0
     for batch in batches:
         read += len(batch)
-        unparsed += len(batch) - int(batch.ok.sum())
+        unparsed += sum(reason != HEADER for reason in batch.reasons.values())
         good = keep(batch, batch.ok)
         kept.append(good)
         held += len(good)

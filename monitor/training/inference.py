@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,9 @@ import pyarrow.compute as pc
 from monitor import plugins
 from monitor.core.arrays import Column
 from monitor.core.errors import NoInputError
-from monitor.core.records import FieldType, RawBatch, RecordBatch
+from monitor.core.records import HEADER, FieldType, RawBatch, RecordBatch
 from monitor.core.suggestion import Suggestion
-from monitor.core.timestamps import detect
+from monitor.core.timestamps import detect, parse_times
 
 GOOD_SHARE = 0.9
 """A format is taken when it reads this share of the sample; the most specific such format wins."""
@@ -24,6 +25,10 @@ FEW_VALUES = 64
 """Up to this many distinct values, seen often enough each, are categories."""
 REPEATS = 5
 """A category must occur this often on average, or it is free text."""
+
+CLOCK_DAYS, CLOCK_RECORDS = 14, 10_000
+"""From less than two of each weekday, or a few records an hour, a network would learn the days that were sampled."""
+DAY_SECONDS = 86_400
 
 TIME_NAMES = ("time", "timestamp", "@timestamp", "ts", "datetime", "date", "eventtime", "__realtime_timestamp")
 KEY_NAMES = (
@@ -81,21 +86,22 @@ def infer(sample: RawBatch) -> Draft:
     module = plugins.module("parsers", kind)
     records: RecordBatch = module.build(module.Config.model_validate(suggestion.options), None).parse(sample)
     columns = {f.name: (f.type, column.filter(pa.array(records.ok))) for f, column in records.columns.items()}
-    time, time_reason = choose_time(columns)
-    choices = [choose_encoding(name, *columns[name]) for name in columns if name != time]
+    clock, clock_reason = choose_time(columns)
+    choices = [choose_encoding(name, *columns[name]) for name in columns if name != clock]
     choices = without_repetitions(choices, columns)
-    if time is not None:
-        choices.append(clock_choice(time, columns[time][1]))
+    if clock is not None:
+        choices.append(choose_clock(clock, columns[clock][1]))
     key, key_reason = choose_key(columns)
     good = int(records.ok.sum())
+    headers = sum(reason == HEADER for reason in records.reasons.values())
     return Draft(
         parser=kind,
         parser_options=suggestion.options,
         parser_reason=f"{suggestion.share:.1%} of {len(sample):,} lines read as {kind}",
         records=good,
-        unparsed=len(sample) - good,
-        time=time,
-        time_reason=time_reason,
+        unparsed=len(sample) - good - headers,
+        time=clock,
+        time_reason=clock_reason,
         key=key,
         key_reason=key_reason,
         features=tuple(c for c in choices if c.kind),
@@ -204,10 +210,15 @@ def _text(name: str, present: Column) -> Choice:  # noqa: PLR0911 - a decision l
     return Choice(name, "text", f"free text, {distinct:,} distinct")
 
 
-def clock_choice(name: str, column: Column) -> Choice:
-    """The event time as a feature: hour of day and day of week, left to the encoder to judge by the time span."""
-    del column
-    return Choice(name, None, "used as the event time; add `time` here to learn the hour of day and the day of week")
+def choose_clock(name: str, column: Column) -> Choice:
+    """Whether the hour of day and the day of week can be learned: only from a sample that has seen them often."""
+    times = parse_times(column, format=None, timezone="UTC", reference=time.time())
+    known = times[np.isfinite(times)]
+    days = float(np.ptp(known)) / DAY_SECONDS if len(known) else 0.0
+    if days < CLOCK_DAYS or len(known) < CLOCK_RECORDS:
+        seen = f"{len(known):,} records over {days:.1f} days"
+        return Choice(name, None, f"the event time; {seen} are too few to learn hours and weekdays from")
+    return Choice(name, "time", f"hour of day and day of week, from {days:.0f} days")
 
 
 def without_repetitions(choices: Iterable[Choice], columns: Columns) -> list[Choice]:

@@ -183,6 +183,7 @@ OPENINGS = [
     "1.1.1.1 - - [22/Nov/2026:03:00:05 +0000] ",
     "a, b - J S [t] ",
     "a b c[d [e [t] ",
+    "a, b - [t] ",
     "-  - [t] ",
 ]
 REQUESTS = [
@@ -203,7 +204,8 @@ ODD = [
     "\\",
     '"\\',
     "GET",
-    '"PROPPATCH / HTTP/1.1"',
+    '"PROPFIND.x /"',
+    '"DELETED /"',
     '"É / HTTP/1.1"',
 ]
 TAILS = [
@@ -218,6 +220,7 @@ TAILS = [
     " 20 1",
     ' 200 1"x',
 ]
+TAILS += [' 200 1 "r" x "a"', ' 200 1 x "r" "a"', ' 200 1 "r"  "a"']
 parts = st.sampled_from([*OPENINGS, *REQUESTS, *ODD, *TAILS, " ", "[", "]", "x\r", "é"])
 lines = st.one_of(
     st.tuples(*(st.sampled_from(group) for group in (OPENINGS, [*REQUESTS, *ODD], TAILS))).map("".join),

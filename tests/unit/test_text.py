@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from monitor.core.arrays import F32
 from monitor.core.errors import DataError
 from monitor.core.novelty import changed, never
-from monitor.core.protocols import Finding, FittedEncoder
-from monitor.core.records import Field, FieldType
+from monitor.core.protocols import FittedEncoder
 from monitor.encoders import text
 from monitor.encoders.text import Config
-from tests.records import records
+from tests.encoding import NAME, encode, finding, surprise, total
+from tests.encoding import fit as fit_encoder
 
 USERS = ("root", "alice", "bob", "carol")
 BENIGN = [
@@ -32,15 +31,189 @@ BENIGN = [
 
 
 def fit(values: Sequence[str | None], **options: int) -> FittedEncoder:
-    return text.build(Config(**options), "message").fit(column(values))
+    return fit_encoder(text.build(Config(**options), NAME), values)
 
 
-def column(values: Sequence[str | None]) -> object:
-    return records({Field("message", FieldType.TEXT): values})
+@pytest.fixture(scope="module")
+def log() -> FittedEncoder:
+    return fit(BENIGN)
 
 
-def encode(encoder: FittedEncoder, *values: str | None) -> tuple[F32, F32]:
-    columns = np.zeros((len(values), len(encoder.columns)), dtype=np.float32)
-    novelty = np.zeros((len(values), len(encoder.novelty)), dtype=np.float32)
-    encoder.encode(records({Field("message", FieldType.TEXT): values}), columns, novelty)
-    return columns, novelty
+@pytest.mark.parametrize(
+    "message",
+    [
+        "session closed after 17.25 s",
+        "Accepted password for bob from 192.168.200.254 port 5",
+        "session closed after 3 s",
+    ],
+)
+def test_values_never_seen_are_no_surprise(log: FittedEncoder, message: str) -> None:
+    assert surprise(log, message) == {}
+
+
+def test_a_new_order_of_known_words_is_a_new_template(log: FittedEncoder) -> None:
+    found = surprise(log, "opened session for bob (uid=3)")
+
+    assert found == {"unseen template": pytest.approx(never(600))}
+
+
+def test_a_new_word_is_told_as_a_word_and_not_counted_twice(log: FittedEncoder) -> None:
+    found = surprise(log, "session opened for mallory (uid=3)")
+
+    assert found == {"unseen word": pytest.approx(never(600))}
+
+
+def test_more_new_words_weigh_more_in_an_open_vocabulary() -> None:
+    names = [f"hello {''.join(chr(97 + i // 26**k % 26) for k in range(3))}" for i in range(0, 12_000, 30)]
+    encoder = fit([*names, *names[:100], "goodbye now", "goodbye now"])
+
+    one, two = total(encoder, "hello zzz"), total(encoder, "adieu zzz")
+
+    assert "unseen template" not in encoder.novelty  # most names occur once: a new one says nothing
+    assert one < 0.3
+    assert two > 2.5
+
+
+def test_repeated_new_words_count_once() -> None:
+    encoder = fit(
+        [f"hello {name}" for name in ("ann", "ben", "cas", "dan", "eva", "fay") for _ in range(3)] + ["hi gus"]
+    )
+
+    assert surprise(encoder, "hello zoe zoe")["unseen word"] == surprise(encoder, "hello zoe")["unseen word"]
+
+
+def test_texts_that_repeat_exactly_are_known_by_their_value() -> None:
+    encoder = fit(["firmware 1.4.2", "firmware 1.4.3"] * 100)
+
+    assert surprise(encoder, "firmware 1.4.4") == {"unseen value": pytest.approx(never(200))}
+    assert surprise(encoder, "firmware 1.4.2") == {}
+
+
+def test_a_constant_that_changes_is_the_loudest() -> None:
+    encoder = fit(["job 7 done"] * 50)
+
+    assert encoder.columns == ()
+    assert surprise(encoder, "job 7 done") == {}
+    assert total(encoder, "job 8 done") == pytest.approx(changed(50, np.zeros(1))[0])
+    assert finding(encoder, "job 8 done").reason == "changed: always job 7 done in 50 benign records"
+    assert finding(encoder, "job 8 done").expected == "job 7 done"
+
+
+@pytest.mark.parametrize("missing", [None])
+def test_missing_is_a_novelty_only_where_it_never_was(log: FittedEncoder, missing: None) -> None:
+    sometimes = fit([*BENIGN, None])
+
+    assert surprise(log, missing) == {"missing": pytest.approx(never(600))}
+    assert surprise(sometimes, missing) == {}
+    assert "<missing>" in sometimes.columns
+    assert finding(log, missing).reason == "missing, though present in all 600 benign records"
+
+
+def test_a_missing_value_reads_as_benign_data_do_on_average(log: FittedEncoder) -> None:
+    benign, _ = encode(log, *BENIGN)
+    columns, _ = encode(log, None)
+
+    np.testing.assert_allclose(columns[0], benign.mean(axis=0), atol=1e-5)
+
+
+def test_longer_than_benign_is_surprising_by_how_much(log: FittedEncoder) -> None:
+    lengths = [
+        surprise(log, "session closed after 3 s" + "0" * extra)["length beyond"] for extra in (60, 600, 1_000_000)
+    ]
+
+    assert sorted(lengths) == lengths
+    assert 0 < lengths[0] < 1 < lengths[2] < never(600)
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\x1b[2J", "\u202e", "\u200b", "\x9b", "\ufeff", "\ufffd", "\x00", "\u2028", "\x7f"]
+)
+def test_invisible_characters_are_surprising(log: FittedEncoder, hidden: str) -> None:
+    assert total(log, f"session {hidden}closed after 3 s") >= never(600) - 1e-5
+    assert total(log, f"session closed after 3{hidden}4 s") >= never(600) - 1e-5
+
+
+@pytest.mark.parametrize("visible", ["é", "“", "…", "日本", "Â¿", "😀"])
+def test_other_letters_are_not_invisible(log: FittedEncoder, visible: str) -> None:
+    assert "invisible characters" not in surprise(log, visible)
+
+
+def test_line_ends_that_benign_data_have_are_no_surprise() -> None:
+    encoder = fit(["Traceback:\n\tin a", "Traceback:\n\tin b"] * 30)
+
+    assert surprise(encoder, "Traceback:\n\tin a") == {}
+    assert "invisible characters" in surprise(encoder, "Traceback:\r\n\tin a")
+
+
+def test_columns_tell_templates_words_and_length_apart(log: FittedEncoder) -> None:
+    columns, _ = encode(log, "session closed after 1 s", "session closed after 99 s", "session opened for bob (uid=1)")
+    one_hot = [name.startswith("template") for name in log.columns]
+
+    assert columns[:, one_hot].sum(axis=1).tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_array_equal(columns[0, one_hot], columns[1, one_hot])
+    assert (columns[0, one_hot] != columns[2, one_hot]).any()
+    assert columns.min() >= -1.0
+    assert columns.max() <= 1.0
+
+
+def test_rare_templates_share_a_column() -> None:
+    encoder = fit(BENIGN, templates=2)
+
+    columns, novelty = encode(encoder, *BENIGN)
+
+    assert encoder.columns[:3] == ("template 1", "template 2", "<other template>")
+    assert columns[:, :3].sum(axis=1).tolist() == [1.0] * len(BENIGN)
+    assert not novelty.any()
+
+
+def test_too_many_templates_to_remember_are_no_novelty() -> None:
+    encoder = fit(BENIGN, vocabulary=2)
+
+    assert not {"unseen template", "unseen word"} & set(encoder.novelty)
+    assert not encode(encoder, *BENIGN)[1].any()
+
+
+def test_a_finding_names_the_nearest_benign_template(log: FittedEncoder) -> None:
+    found = finding(log, "session opened for mallory (uid=0)")
+
+    assert found.expected.startswith("session opened for ")
+    assert found.expected.endswith("(uid=<*>)")
+    assert found.reason == "a word never seen in 600 benign records"
+    assert found.benign_range == "8 templates, 24 to 53 bytes"
+
+
+def test_a_finding_of_a_known_text_tells_what_the_network_expected(log: FittedEncoder) -> None:
+    found = finding(log, "session closed after 3 s", reconstructed="Accepted password for bob from 10.0.0.1 port 1")
+
+    assert found.expected == "Accepted password for bob from <*> port <*>"
+    assert found.reason == "unusual together with the other fields"
+
+
+def test_nothing_to_learn_is_refused() -> None:
+    with pytest.raises(DataError, match="field 'thing': missing in all of 3 benign records"):
+        fit([None, None, None])
+
+
+def test_buckets_must_be_a_power_of_two() -> None:
+    with pytest.raises(ValidationError, match="48 is not a power of two; the next smaller one is 32"):
+        Config(buckets=48)
+
+
+def test_state_is_compact(log: FittedEncoder) -> None:
+    assert len(json.dumps(log.state())) < 5_000
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["Apache", "HDFS", "Linux", "OpenSSH"])
+def test_surprises_in_real_logs_are_as_frequent_as_their_strength_says(data_dir: Path, name: str) -> None:
+    lines = (data_dir / "logs" / f"{name}_2k.log").read_text(errors="replace").splitlines()
+    shuffled = [lines[i] for i in np.random.default_rng(1).permutation(len(lines))]
+    encoder = fit(shuffled[:1000])
+
+    _, benign = encode(encoder, *shuffled[:1000])
+    _, later = encode(encoder, *shuffled[1000:])
+
+    assert not benign.any()
+    for bans in (1.0, 2.0, 3.0):
+        assert (later.sum(axis=1) >= bans).mean() < 2 * 10**-bans
+    assert total(encoder, "kernel panic: all your base are belong to us") > 1.0
