@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef, alert_id, fingerprint
-from monitor.core.arrays import I64
+from monitor.core.arrays import F64, I64
 from monitor.core.clock import Clock
 from monitor.core.features import FeatureMatrix
 from monitor.core.protocols import Parser
@@ -26,6 +27,15 @@ RAW_CHARACTERS = 4096
 """Of the record's own text, this much goes into the alert."""
 CRITICAL_RATIO = 3.0
 """A score this many times the threshold is critical, not a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A batch after scoring, before anything is decided."""
+
+    records: RecordBatch
+    matrix: FeatureMatrix
+    scores: ScoreBatch
 
 
 class AlertWriter:
@@ -55,34 +65,26 @@ class AlertWriter:
         self._host = socket.gethostname()
         self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
 
-    def write(self, records: RecordBatch, matrix: FeatureMatrix, scores: ScoreBatch, rows: I64) -> tuple[Alert, ...]:
-        """One alert for each row of ``rows``, in order; nothing is computed when there is none."""
-        if not len(rows):
-            return ()
-        values = matrix.values[rows]
+    def write(self, scored: Scored, rows: I64, times: F64) -> tuple[Alert, ...]:
+        """One alert for each row of ``rows`` [m], in order, with its event time of ``times`` [m]."""
+        values = scored.matrix.values[rows]
         reconstruction = self._scorer.reconstruct(values)
         errors = self._scorer.field_errors(values, reconstruction)
-        actual = natural_values(self._natural.parse(lines_of(records.raw, rows)))
-        detected = rfc3339(self._clock.now())
+        actual = natural_values(self._natural.parse(lines_of(scored.records.raw, rows)))
+        detected = rfc3339(self._clock.now()) or ""
         return tuple(
             self._alert(
-                records, scores, int(row), Anomaly(values[i], reconstruction[i], errors[i]), actual[i], detected
+                scored, row, Anomaly(values[i], reconstruction[i], errors[i]), actual[i], rfc3339(times[i]), detected
             )
-            for i, row in enumerate(rows)
+            for i, row in enumerate(rows.tolist())
         )
 
     def _alert(
-        self,
-        records: RecordBatch,
-        scores: ScoreBatch,
-        row: int,
-        anomaly: Anomaly,
-        actual: Mapping[str, Any],
-        detected: str | None,
+        self, scored: Scored, row: int, anomaly: Anomaly, actual: Mapping[str, Any], time: str | None, detected: str
     ) -> Alert:
-        raw, origin = records.raw, records.raw.origin
+        records, raw, origin = scored.records, scored.records.raw, scored.records.raw.origin
         offset = int(raw.offsets[row])
-        score = float(scores.scores[row])
+        score = float(scored.scores.scores[row])
         key = None if records.keys is None else records.keys[row].as_py()
         values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
         means = self.bundle.contents.calibration.field_means
@@ -93,8 +95,8 @@ class AlertWriter:
             severity="critical" if score >= CRITICAL_RATIO * self._threshold else "warning",
             stream=self.stream,
             key=key,
-            time=None if records.times is None else rfc3339(float(records.times[row])),
-            detected_at=detected or "",
+            time=time,
+            detected_at=detected,
             source=SourceRef(path=origin.path, offset=offset, file_id=origin.file_id, epoch=origin.epoch),
             score=Score(l1=score, value=score, threshold=self._threshold),
             fields=fields,

@@ -57,11 +57,11 @@ def build_parser(stream: StreamConfig, fields: Sequence[Field] | None) -> Parser
     return parser
 
 
-def build_ingest(stream: StreamConfig, fields: Sequence[Field]) -> Ingest:
+def build_ingest(stream: StreamConfig, fields: Sequence[Field], *, timed: bool = True) -> Ingest:
     """Parsing with event time and key, for features that read ``fields``."""
     time = None if stream.time is None else TimeColumn(stream.time.field, stream.time.format, stream.time.timezone)
     parser = build_parser(stream, wanted_fields(fields, time=time, key=stream.key))
-    return Ingest(parser, time=time, key=stream.key)
+    return Ingest(parser, time=time, key=stream.key, timed=timed)
 
 
 def new_framer(config: Config) -> Callable[[], Framer]:
@@ -86,7 +86,7 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
     alerts = AlertWriter(
         name, build_parser(stream, None), features, scorer, bundle, threshold=stream.alert.threshold, clock=clock
     )
-    ingest = build_ingest(stream, features.fields)
+    ingest = build_ingest(stream, features.fields, timed=features.timed)
     return Pipeline(name, ingest, features, scorer, Decider(stream.alert.threshold), alerts)
 
 

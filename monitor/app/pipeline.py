@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.app.alerting import AlertWriter
+from monitor.app.alerting import AlertWriter, Scored
 from monitor.core.accounting import Counts, DeadLetter, Outcome, Position
-from monitor.core.arrays import F64
-from monitor.core.features import FeatureMatrix
+from monitor.core.alerts import Alert
+from monitor.core.arrays import F64, I64
 from monitor.core.records import HEADER, RawBatch, RecordBatch
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.reading import Ingest
 from monitor.model.bundle import Bundle
 from monitor.scoring.l1 import L1Scorer
-from monitor.scoring.scores import ScoreBatch
 
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
@@ -32,15 +31,6 @@ class Processed:
     scores: F64  # [scored]
     newest_time: float | None  # event time, seconds since 1970
     stage_seconds: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A batch after scoring, before anything is decided: what offline tools work on."""
-
-    records: RecordBatch
-    matrix: FeatureMatrix
-    scores: ScoreBatch
 
 
 class Pipeline:
@@ -73,6 +63,12 @@ class Pipeline:
         matrix = self.features.encode(records)
         return Scored(records, matrix, self.scorer.score(matrix))
 
+    def explain(self, scored: Scored, rows: I64) -> tuple[Alert, ...]:
+        """The alerts of some rows of a scored batch, in order."""
+        if not len(rows):
+            return ()
+        return self.alerts.write(scored, rows, self.ingest.event_times(scored.records, rows))
+
     def process(self, raw: RawBatch) -> Processed:
         """The whole path for one batch."""
         clock = [time.perf_counter()]
@@ -83,7 +79,7 @@ class Pipeline:
         scores = self.scorer.score(matrix)
         clock.append(time.perf_counter())
         rows = self.decider.alerts(scores.scores, records.ok)
-        alerts = self.alerts.write(records, matrix, scores, rows)
+        alerts = self.explain(Scored(records, matrix, scores), rows)
         clock.append(time.perf_counter())
         outcome = Outcome(
             stream=self.stream,
@@ -93,7 +89,13 @@ class Pipeline:
             dead_letters=dead_letters(records),
         )
         seconds = dict(zip(("parse", "encode", "score", "decide"), np.diff(clock).tolist(), strict=True))
-        return Processed(outcome, scores.scores[records.ok], newest(records), seconds)
+        return Processed(outcome, scores.scores[records.ok], self._newest_time(records), seconds)
+
+    def _newest_time(self, records: RecordBatch) -> float | None:
+        """The event time of the last record that could be parsed, if it is known."""
+        last = np.flatnonzero(records.ok)[-1:]
+        times = self.ingest.event_times(records, last)
+        return float(times[0]) if len(times) and np.isfinite(times[0]) else None
 
 
 def count(records: RecordBatch) -> Counts:
@@ -120,10 +122,3 @@ def dead_letters(records: RecordBatch) -> tuple[DeadLetter, ...]:
         DeadLetter(raw.origin, int(raw.offsets[row]), records.reasons[row], raw.line(row)[:DEAD_LETTER_CHARACTERS])
         for row in rows
     )
-
-
-def newest(records: RecordBatch) -> float | None:
-    """The latest event time of a batch, if any is known."""
-    if records.times is None or not np.isfinite(records.times).any():
-        return None
-    return float(np.nanmax(records.times))

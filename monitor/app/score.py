@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from monitor.app.alerting import Scored
 from monitor.app.compose import chosen_streams, load_pipeline
-from monitor.app.pipeline import Pipeline, Scored
+from monitor.app.pipeline import Pipeline
 from monitor.core.arrays import I64
 from monitor.core.clock import SystemClock
 from monitor.core.errors import UsageError
@@ -51,7 +52,7 @@ def _rows(pipeline: Pipeline, scored: Scored, first_line: int, *, explain: bool)
     alerting: I64 = pipeline.decider.alerts(scores.scores, records.ok)
     summaries: dict[int, str] = {}
     if explain:
-        alerts = pipeline.alerts.write(records, scored.matrix, scores, alerting)
+        alerts = pipeline.explain(scored, alerting)
         summaries = {int(row): alert.summary for row, alert in zip(alerting, alerts, strict=True)}
     crossed = np.zeros(len(records), dtype=np.bool_)
     crossed[alerting] = True

@@ -24,6 +24,7 @@ from monitor.model.bundle import current_version
 from monitor.model.device import choose_device
 from monitor.plugins import load_config
 from monitor.runtime.daemon import Daemon, Ended
+from monitor.runtime.memory import keep_freed_memory, settle_garbage_collector
 from monitor.runtime.plan import Plan, SinkPlan, StreamPlan
 from monitor.telemetry import Telemetry, setup_logging
 from monitor.web import Health
@@ -39,6 +40,7 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
         UsageError: ``from_stdin`` without saying which of several streams is meant.
     """
     setup_logging(log_level)
+    keep_freed_memory()
     # One thread: slices of 1,024 rows are too small to share, and the machine has other work.
     torch.set_num_threads(1)
     pa.set_cpu_count(1)
@@ -61,6 +63,7 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
         replan=lambda: make_plan(watched.load()),
         config_changed=watched.changed,
     )
+    settle_garbage_collector()
     return daemon.run()
 
 

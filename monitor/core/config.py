@@ -134,7 +134,7 @@ class LimitsConfig(StrictModel):
     """How much is held in memory at a time; the defaults suit a small machine."""
 
     max_batch_records: int = Field(
-        default=4096, ge=1, le=1_000_000, description="Most records that are scored and committed together."
+        default=8192, ge=1, le=1_000_000, description="Most records that are scored and committed together."
     )
     max_batch_delay_ms: int = Field(
         default=25,

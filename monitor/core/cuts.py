@@ -110,10 +110,6 @@ class Marks:
         """The first mark at or behind each place."""
         return self._places[self.index(places)]
 
-    def before(self, places: I64) -> I64:
-        """The last mark before each place; the block's end where there is none."""
-        return self.nth(self.index(places) - 1)
-
 
 def word(text: str) -> np.uint64:
     """Up to 8 ASCII characters as the first bytes of a little-endian number, to be compared with ``Block.words``.

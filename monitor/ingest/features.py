@@ -68,6 +68,11 @@ class FeatureSpace:
         return tuple(dict.fromkeys(field for feature in self.features for field in feature.fields))
 
     @cached_property
+    def timed(self) -> bool:
+        """Whether a feature reads the event time: those that read no field do."""
+        return any(not feature.fields for feature in self.features)
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """A name for each column of the matrix, such as ``status.404``: [layout.total]."""
         network = [f"{f.name}.{column}" for f in self.features for column in f.encoder.columns]

@@ -19,7 +19,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 REPLACEMENT = "\ufffd"
 MAX_RECORD_BYTES = 262_144
 """Default cap of one record, 256 KiB: longer than any sane log line, short enough that 4,096 of them fit in memory."""
-MAX_BATCH_RECORDS = 4096
+MAX_BATCH_RECORDS = 8192
 """Default cap of one batch: the most that a crash makes the program score again."""
 SMALLEST_CAP = 4
 """A cap below one UTF-8 character could not keep the first character of a record."""
@@ -79,8 +79,8 @@ class Framer:
             ends = np.append(ends, len(chunk.data))
         batches: list[RawBatch] = []
         start = 0
-        for first in range(0, len(ends), self._batch_records):
-            part = ends[first : first + self._batch_records]
+        # Batches of equal size: a last one of a few hundred records would cost nearly as much as a full one.
+        for part in np.array_split(ends, -(-len(ends) // self._batch_records)) if len(ends) else ():
             batches.append(self._batch(chunk, start, part))
             start = min(int(part[-1]) + 1, len(chunk.data))
         self._hold(chunk.data, start)

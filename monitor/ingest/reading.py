@@ -17,7 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Protocol
 
-from monitor.core.arrays import F64
+import numpy as np
+import pyarrow as pa
+
+from monitor.core.arrays import F64, I64
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
 from monitor.core.protocols import Parser
@@ -48,31 +51,49 @@ class Ingest:
         time: where the event time stands; None for a stream without.
         key: the field that names the entity of a record; None for a stream without.
         clock: tells the year of times that have none (they lie near now).
+        timed: whether every record's time is wanted. Reading times costs as much as reading a few fields, so a
+            pipeline without a feature of time asks for those of single records with ``event_times``.
 
     Raises:
         ValueError: the time's format or zone does not exist.
     """
 
-    def __init__(self, parser: Parser, *, time: TimeColumn | None, key: str | None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        parser: Parser,
+        *,
+        time: TimeColumn | None,
+        key: str | None,
+        clock: Clock | None = None,
+        timed: bool = True,
+    ) -> None:
         if time is not None:
             check(time.format, time.timezone)
         self._parser = parser
         self._time = time
         self._key = key
         self._clock = clock or SystemClock()
+        self._timed = timed
 
     def parse(self, raw: RawBatch) -> RecordBatch:
-        """The records of a batch as columns, with ``times`` and ``keys`` where the stream has them."""
+        """The records of a batch as columns, with ``keys`` and wanted ``times`` where the stream has them."""
         records = self._parser.parse(raw)
         return replace(
             records,
-            times=None if self._time is None else self._times(records, self._time),
+            times=self._times(records, self._time) if self._time and self._timed else None,
             keys=None if self._key is None else records.column(self._key, FieldType.TEXT),
         )
 
-    def _times(self, records: RecordBatch, time: TimeColumn) -> F64:
+    def event_times(self, records: RecordBatch, rows: I64) -> F64:
+        """The event time of some rows, [m], in seconds since 1970 UTC; NaN where it is unknown."""
+        if self._time is None:
+            return np.full(len(rows), np.nan)
+        return self._times(records, self._time, rows)
+
+    def _times(self, records: RecordBatch, time: TimeColumn, rows: I64 | None = None) -> F64:
         column = records.column(time.field, FieldType.TEXT)
-        return parse_times(column, format=time.format, timezone=time.timezone, reference=self._clock.now())
+        chosen = column if rows is None else column.take(pa.array(rows))
+        return parse_times(chosen, format=time.format, timezone=time.timezone, reference=self._clock.now())
 
 
 def wanted_fields(fields: Iterable[Field], *, time: TimeColumn | None, key: str | None) -> list[Field]:

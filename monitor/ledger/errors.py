@@ -27,7 +27,11 @@ FAULTS = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.DataError, s
 """Errors of SQLite that are ours: they are not translated, so that they are seen."""
 
 
-def translated(error: sqlite3.Error, file: Path) -> AemonitorError:
+DAMAGED_OR_BUSY = (sqlite3.Error, UnicodeDecodeError)
+"""What using the file may raise; the latter when a damaged file makes SQLite name things in no encoding at all."""
+
+
+def translated(error: Exception, file: Path) -> AemonitorError:
     """The error of SQLite as one of ours: try again, or do not trust the file."""
     name = getattr(error, "sqlite_errorname", "") or ""
     if "_".join(name.split("_")[:2]) in TRANSIENT:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from monitor.core.clock import Clock
 from monitor.core.errors import AemonitorError, CannotCreateError, NoInputError, PermissionDeniedError, StateError
 from monitor.ledger import schema
-from monitor.ledger.errors import LedgerUnavailableError, translated
+from monitor.ledger.errors import DAMAGED_OR_BUSY, LedgerUnavailableError, translated
 
 NAME = "ledger.sqlite3"
 
@@ -47,7 +47,7 @@ def open_writer(directory: Path, clock: Clock) -> sqlite3.Connection:
             _refuse_after_damage(directory)
             _create(file)
         return _checked(file)
-    except sqlite3.Error as error:
+    except DAMAGED_OR_BUSY as error:
         found = translated(error, file)
         if isinstance(found, StateError):
             found = _put_aside(file, str(error), clock)
@@ -71,7 +71,7 @@ def open_reader(directory: Path) -> sqlite3.Connection:
         raise NoInputError(f"there is no ledger at {file}: has a daemon run with this state_dir?") from error
     except PermissionError as error:
         raise PermissionDeniedError(f"may not read {file}: {error.strerror}") from error
-    except sqlite3.Error as error:
+    except DAMAGED_OR_BUSY as error:
         raise translated(error, file) from error
     return connection
 

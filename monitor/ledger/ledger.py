@@ -13,7 +13,7 @@ from monitor.core.accounting import Counts, DeadLetter, FileState, Outcome
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import CannotCreateError, PermissionDeniedError
 from monitor.ledger import files, history, outbox, progress
-from monitor.ledger.errors import FAULTS, translated
+from monitor.ledger.errors import DAMAGED_OR_BUSY, FAULTS, translated
 from monitor.ledger.lock import DirectoryLock
 from monitor.ledger.outbox import Retention
 
@@ -231,7 +231,7 @@ class Ledger:
                 yield self._connection
             except FAULTS:
                 raise
-            except sqlite3.Error as error:
+            except DAMAGED_OR_BUSY as error:
                 raise translated(error, self._file) from error
 
     @contextmanager

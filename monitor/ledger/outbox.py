@@ -124,12 +124,17 @@ def prune(connection: sqlite3.Connection, retention: Retention, sinks: Sequence[
     An alert that one of ``sinks`` still waits for goes only beyond ``max_pending``. Returns how many of these were
     dropped, by stream.
     """
-    first, newest = connection.execute("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM outbox").fetchone()
+    # Asked for one by one, SQLite finds each at once; together it looks through the whole table.
+    first = connection.execute("SELECT coalesce(min(seq), 0) FROM outbox").fetchone()[0]
+    newest = last(connection)
     step = PRUNED_PER_ALERT * added
     delivered = min((cursor(connection, sink) for sink in sinks), default=newest)
     done = min(newest - retention.max_alerts, first - 1 + step, delivered)
-    connection.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
+    if done >= first:
+        connection.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
     lost = min(newest - retention.max_pending, first - 1 + step)
+    if lost < first:
+        return {}
     dropped = dict(
         connection.execute("SELECT stream, count(*) FROM outbox WHERE seq <= ? GROUP BY stream", (lost,)).fetchall()
     )

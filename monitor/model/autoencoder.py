@@ -76,8 +76,12 @@ class Autoencoder(nn.Module):
 
 
 def _blank(before: int, after: int) -> nn.Linear:
-    """A layer without weights yet; drawing some here would disturb the process's own random numbers."""
-    return nn.Linear(before, after, device="meta").to_empty(device="cpu")
+    """A layer whose weights mean nothing yet; drawing them leaves the process's own random numbers as they were.
+
+    An uninitialised layer by way of the meta device would make torch import a second of symbolic algebra.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return nn.Linear(before, after)
 
 
 def autoencoder_for(input_width: int, config: ModelConfig) -> Autoencoder:

@@ -66,14 +66,13 @@ class AccessLogParser:
         self._read = read_combined if kind == "combined" else read_line
         names = (*LINE, *REQUEST) if kind == "common" else (*LINE, *REQUEST, *COMBINED)
         self._names = [n for n in names if fields is None or n in {field.name for field in fields}]
-        self._splits = not set(REQUEST).isdisjoint(self._names)
         self._reason = f"not a line of the {'common' if kind == 'auto' else kind} access log format"
 
     def parse(self, raw: RawBatch) -> RecordBatch:
         block = Block(raw.data, raw.starts, raw.ends)
-        fits, spans = _line_spans(block, split_request=self._splits)
+        fits, combined, spans = _line_spans(block, self._names)
         if self._kind == "combined":
-            fits &= spans["agent_column"].present
+            fits &= combined
         odd = np.flatnonzero(~fits)
         read = [self._read(line) for line in block.texts(odd)]
         ok = np.ones(len(raw), dtype=np.bool_)
@@ -167,8 +166,8 @@ _METHOD_WORDS = np.sort([word(method) for method in METHODS.split()])
 _FIRST = np.array([(1 << 8 * count) - 1 for count in range(9)], dtype=np.uint64)  # masks of the first bytes
 
 
-def _line_spans(block: Block, *, split_request: bool) -> tuple[Bools, dict[str, Span]]:
-    """Which lines the fast path takes, and where their fields stand."""
+def _line_spans(block: Block, names: Sequence[str]) -> tuple[Bools, Bools, dict[str, Span]]:
+    """Which lines the fast path takes, which of them have referer and agent, and where the named fields stand."""
     spaces, quotes = block.marks(" "), block.marks('"')
     index = spaces.index(block.starts)
     address, ident, user = (spaces.nth(index + i) for i in range(3))  # where each of them stops
@@ -193,14 +192,13 @@ def _line_spans(block: Block, *, split_request: bool) -> tuple[Bools, dict[str, 
         "referer": (q2 + 1, q3),
         "agent": (q4 + 1, q5),
     }
-    spans = {name: Span(start, stop, _is_there(block, start, stop)) for name, (start, stop) in columns.items()}
-    for name in COMBINED:
+    spans = {name: Span(*columns[name], _is_there(block, *columns[name])) for name in names if name in columns}
+    for name in spans.keys() & set(COMBINED):
         spans[name] = spans[name]._replace(present=spans[name].present & combined)
-    spans["agent_column"] = Span(q4, q5, combined)
-    if split_request:
-        plain, parts = _request_spans(block, spaces, Span(q0 + 1, q1, fits))
-        return fits & plain, spans | parts
-    return fits, spans
+    if not set(REQUEST).isdisjoint(names):
+        plain, parts = _request_spans(block, spaces, index, (q0 + 1, q1))
+        return fits & plain, combined, spans | parts
+    return fits, combined, spans
 
 
 def _is_column(block: Block, quotes: I64) -> Bools:
@@ -215,10 +213,15 @@ def _is_there(block: Block, starts: I64, stops: I64) -> Bools:
     return there
 
 
-def _request_spans(block: Block, spaces: Marks, request: Span) -> tuple[Bools, dict[str, Span]]:
-    """Which request lines have a common method, or no part at all, and where their parts stand."""
-    starts, stops, _ = request
-    method_stop, last_space = spaces.after(starts), spaces.before(stops)
+def _request_spans(
+    block: Block, spaces: Marks, space_behind: I64, request: tuple[I64, I64]
+) -> tuple[Bools, dict[str, Span]]:
+    """Which request lines have a common method, or no part at all, and where their parts stand.
+
+    ``space_behind`` is the number, in ``spaces``, of the first one behind each request.
+    """
+    starts, stops = request
+    method_stop, last_space = spaces.after(starts), spaces.nth(space_behind - 1)
     length = method_stop - starts
     method = block.words(starts) & _FIRST[np.clip(length, 0, 8)]
     known = _METHOD_WORDS[np.searchsorted(_METHOD_WORDS[:-1], method)] == method

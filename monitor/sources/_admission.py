@@ -88,7 +88,7 @@ class Admission:
 
     def strangers(self, named: dict[Locator, list[str]], files: dict[str, os.stat_result]) -> list[Stranger]:
         """Those of the files found that are not being read; a rotated part belongs to its log, if that is read, too."""
-        homes = self._tracker.homes() | self._memory.homes() | files.keys()
+        homes = self._tracker.homes() | self._memory.homes() | self._vacant.keys() | files.keys()
         return [
             Stranger(paths[0], self._home_of(paths[0], homes), locator, files[paths[0]].st_mtime_ns)
             for locator, paths in named.items()
@@ -164,8 +164,13 @@ class Admission:
         undecided: list[Stranger] = []
 
         def take(opened: Opened) -> bool:
-            if opened.locator in self._tracker:
-                return False
+            if (known := self._tracker.get(opened.locator)) is not None:
+                if known.active:
+                    return False
+                if self._tracker.reopen(known, opened, now):
+                    return True
+                if opened.locator in self._tracker:
+                    return False
             if self._is_copy(opened.fd, stranger):
                 undecided.append(stranger)  # for as long as it looks like one
                 return False
@@ -240,7 +245,10 @@ class Admission:
             status = os.stat(path)  # noqa: PTH116 - paths are text here
         except OSError:
             return None
-        if locator_of(status) in self._tracker or not self._opener.plain(path, status):
+        known = self._tracker.get(locator_of(status))
+        if known is not None and (known.active or known.same_as(status)):
+            return None  # but the place of a finished file that was deleted may be another's now
+        if not self._opener.plain(path, status):
             return None
         return Stranger(path, home, locator_of(status), status.st_mtime_ns)
 

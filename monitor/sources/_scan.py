@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,11 +19,19 @@ class Entry(NamedTuple):
     is_link: bool
 
 
+class Stamp(NamedTuple):
+    """By what a directory is told to be as it was."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+
+
 @dataclass(slots=True)
 class Listing:
-    """A directory as last read. ``settled``: its time stamp was the same at two readings, so nothing was missed."""
+    """A directory as last read. ``settled``: its stamp was the same at two readings, so nothing was missed."""
 
-    mtime_ns: int
+    stamp: Stamp
     entries: tuple[Entry, ...]
     settled: bool
 
@@ -42,22 +50,34 @@ class Directories:
         """Read everything anew from now on: some file systems do not keep time stamps faithfully."""
         self._known.clear()
 
+    def unchanged(self) -> bool:
+        """Whether every directory that was ever read is as it was."""
+        try:
+            return all(known.settled and known.stamp == _stamp(path) for path, known in self._known.items())
+        except OSError:
+            return False
+
     def entries(self, directory: str) -> tuple[Entry, ...]:
         """What is in a directory; OSError when it cannot be read."""
-        mtime_ns = os.stat(directory).st_mtime_ns  # noqa: PTH116 - once a second for every directory
+        stamp = _stamp(directory)
         known = self._known.get(directory)
-        if known is not None and known.settled and known.mtime_ns == mtime_ns:
+        settled = known is not None and known.stamp == stamp
+        if known is not None and known.settled and settled:
             return known.entries
-        settled = known is not None and known.mtime_ns == mtime_ns
         with os.scandir(directory) as found:
             entries = tuple(sorted(_entry(item) for item in found))
-        self._known[directory] = Listing(mtime_ns, entries, settled)
+        self._known[directory] = Listing(stamp, entries, settled)
         return entries
 
     def beside(self, path: str) -> list[tuple[str, Entry]]:
         """What is in the directory of ``path``, with whole paths; OSError when it cannot be read."""
         directory = os.path.dirname(path)  # noqa: PTH120 - paths are text here
         return [(os.path.join(directory, entry.name), entry) for entry in self.entries(directory)]  # noqa: PTH118
+
+
+def _stamp(directory: str) -> Stamp:
+    status = os.stat(directory)  # noqa: PTH116 - once a second for every directory
+    return Stamp(status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
 def _entry(item: os.DirEntry[str]) -> Entry:
@@ -74,20 +94,36 @@ class Found:
     files: dict[str, os.stat_result] = field(default_factory=dict[str, os.stat_result])
     failures: dict[str, OSError] = field(default_factory=dict[str, OSError])
 
-    @property
-    def complete(self) -> bool:
-        """Whether a file that is not among ``files`` is known not to exist."""
-        return not self.failures
 
+class Scanner:
+    """Looks for everything that matches; the names are found anew only when a directory has changed."""
 
-def scan(patterns: Sequence[Pattern], directories: Directories) -> Found:
-    """Look for everything the patterns match. Directories are left out; other kinds of files are the caller's."""
-    found = Found()
-    for pattern in patterns:
-        for path in _expand(pattern.root, pattern.parts, directories, found):
-            if path not in found.files:
-                _look(path, found)
-    return found
+    def __init__(self, patterns: Sequence[Pattern], excluded: Callable[[str], bool]) -> None:
+        self._patterns = patterns
+        self._excluded = excluded
+        self._paths: list[str] | None = None
+        self.directories = Directories()
+
+    def scan(self, *, thorough: bool) -> Found:
+        """The files there are, in the order of their paths. ``thorough``: trust no time stamp of a directory."""
+        if thorough:
+            self.directories.refresh()
+        found = Found()
+        paths = self._paths
+        if thorough or paths is None or not self.directories.unchanged():
+            paths = self._expanded(found)
+        for path in paths:
+            _look(path, found)
+        return found
+
+    def _expanded(self, found: Found) -> list[str]:
+        absent: set[str] = set()
+        walk = Walk(self.directories, found, absent)
+        paths = {path for pattern in self._patterns for path in walk.expand(pattern.root, pattern.parts)}
+        expanded = sorted(path for path in paths if not self._excluded(path))
+        # What could not be read has no stamp that would tell when it can be.
+        self._paths = None if absent or found.failures else expanded
+        return expanded
 
 
 def _look(path: str, found: Found) -> None:
@@ -99,31 +135,38 @@ def _look(path: str, found: Found) -> None:
         found.failures[path] = error
 
 
-def _expand(directory: str, parts: tuple[Part, ...], directories: Directories, found: Found) -> Iterator[str]:
-    """Paths below ``directory`` that fit ``parts``; a path may come more than once."""
-    if not parts:
-        yield directory
-        return
-    part, rest = parts[0], parts[1:]
-    if isinstance(part, str):
-        yield from _expand(os.path.join(directory, part), rest, directories, found)  # noqa: PTH118 - hot
-        return
-    if part is ANY_DEPTH:
-        yield from _expand(directory, rest, directories, found)
-    for entry in _entries(directory, directories, found):
-        below = os.path.join(directory, entry.name)  # noqa: PTH118 - hot
+@dataclass(slots=True)
+class Walk:
+    """One walk through the directories; what cannot be read is noted."""
+
+    directories: Directories
+    found: Found
+    absent: set[str]
+
+    def expand(self, directory: str, parts: tuple[Part, ...]) -> Iterator[str]:
+        """Paths below ``directory`` that fit ``parts``; a path may come more than once."""
+        if not parts:
+            yield directory
+            return
+        part, rest = parts[0], parts[1:]
+        if isinstance(part, str):
+            yield from self.expand(os.path.join(directory, part), rest)  # noqa: PTH118 - paths are text here
+            return
         if part is ANY_DEPTH:
-            if entry.is_directory and not entry.is_link and not entry.name.startswith("."):
-                yield from _expand(below, parts, directories, found)
-        elif fits_name(entry.name, part) and (entry.is_directory or not rest):
-            yield from _expand(below, rest, directories, found)
+            yield from self.expand(directory, rest)
+        for entry in self._entries(directory):
+            below = os.path.join(directory, entry.name)  # noqa: PTH118 - paths are text here
+            if part is ANY_DEPTH:
+                if entry.is_directory and not entry.is_link and not entry.name.startswith("."):
+                    yield from self.expand(below, parts)
+            elif fits_name(entry.name, part) and (entry.is_directory or not rest):
+                yield from self.expand(below, rest)
 
-
-def _entries(directory: str, directories: Directories, found: Found) -> tuple[Entry, ...]:
-    try:
-        return directories.entries(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except OSError as error:
-        found.failures[directory] = error
+    def _entries(self, directory: str) -> tuple[Entry, ...]:
+        try:
+            return self.directories.entries(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            self.absent.add(directory)
+        except OSError as error:
+            self.found.failures[directory] = error
         return ()

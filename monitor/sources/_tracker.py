@@ -40,6 +40,10 @@ class Tracker:
     def __contains__(self, locator: Locator) -> bool:
         return locator in self._files
 
+    def get(self, locator: Locator) -> TailedFile | None:
+        """The file at a place, if it is known."""
+        return self._files.get(locator)
+
     def __getitem__(self, locator: Locator) -> TailedFile:
         return self._files[locator]
 
@@ -102,7 +106,7 @@ class Tracker:
             return
         else:
             path = paths[0]
-        self._opener.attempt(path, now, lambda opened: self._reopen(file, opened, now))
+        self._opener.attempt(path, now, lambda opened: self.reopen(file, opened, now))
 
     def _moved_to(self, file: TailedFile) -> str | None:
         """Where a file is that its home no longer names: in the same directory, or we shall not find it."""
@@ -113,7 +117,7 @@ class Tracker:
                     return path
         return None
 
-    def _reopen(self, file: TailedFile, opened: Opened, now: float) -> bool:
+    def reopen(self, file: TailedFile, opened: Opened, now: float) -> bool:
         """Go on with an open file; whether it was taken over."""
         if opened.locator != file.locator:  # moved on since the scan; the next one will see
             return False

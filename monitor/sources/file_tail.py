@@ -30,7 +30,7 @@ from monitor.sources._identity import Locator, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opener
 from monitor.sources._patterns import excluded, parse, parse_exclusion
-from monitor.sources._scan import Directories, Found, scan
+from monitor.sources._scan import Found, Scanner
 from monitor.sources._tailed import Hole, Replaced, TailedFile
 from monitor.sources._tracker import Tracker
 from monitor.sources._turns import Row, Schedule
@@ -88,9 +88,9 @@ class FileTail:
         self._once = once
         self._names = _names(config)
         self._patterns = tuple(parse(glob) for glob in config.include)
-        self._directories = Directories()
+        self._scanner = Scanner(self._patterns, self._names.excluded)
         self._opener = Opener(context.events, config.max_open_files)
-        self._tracker = Tracker(self._opener, context.events, self._directories)
+        self._tracker = Tracker(self._opener, context.events, self._scanner.directories)
         self._memory = Memory(context.resume)
         self._admission = Admission(self._memory, self._tracker, self._opener, context.events, self._names)
         self._first_start = not context.resume
@@ -234,9 +234,7 @@ class FileTail:
 
     def _scan(self, now: float) -> None:
         thorough = self._schedule.thorough(now)
-        if thorough:
-            self._directories.refresh()
-        found = scan(self._patterns, self._directories)
+        found = self._scanner.scan(thorough=thorough)
         for place, error in found.failures.items():
             self._opener.not_seen(place, error, now)
         self._opener.begin_scan(self._tracker)
@@ -254,15 +252,16 @@ class FileTail:
     def _named(self, found: Found) -> dict[Locator, list[str]]:
         """The paths of each file that is ours to read, sorted: a file is read once, whatever number of names it has."""
         named: dict[Locator, list[str]] = {}
-        for path, status in sorted(found.files.items()):
-            if not self._names.excluded(path) and self._opener.plain(path, status):
-                named.setdefault(locator_of(status), []).append(path)
+        for path, status in found.files.items():
+            locator = locator_of(status)
+            if locator in self._tracker or self._opener.plain(path, status):
+                named.setdefault(locator, []).append(path)
         return named
 
     def _admit(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
         strangers = self._admission.strangers(named, found.files)
         from_end = self._first_start and self._config.start_at == "end"
-        self._admission.admit(strangers, self._directories, now, from_end=from_end, thorough=thorough)
+        self._admission.admit(strangers, self._scanner.directories, now, from_end=from_end, thorough=thorough)
         self._first_start = self._first_start and self._opener.short
 
     def _report(self) -> None:

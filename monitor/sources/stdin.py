@@ -84,6 +84,12 @@ class Stdin:
         return [chunk]
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes read ahead."""
+        with self._changed:
+            return self._held_bytes
+
+    @property
     def missing(self) -> list[str]:
         """Ids of earlier runs, which nothing will ever be read of again."""
         return self._earlier

@@ -220,10 +220,10 @@ TAILS = [
     " 20 1",
     ' 200 1"x',
 ]
-TAILS += [' 200 1 "r" x "a"', ' 200 1 x "r" "a"', ' 200 1 "r"  "a"']
-parts = st.sampled_from([*OPENINGS, *REQUESTS, *ODD, *TAILS, " ", "[", "]", "x\r", "é"])
+MISPLACED = [' 200 1 "r" x "a"', ' 200 1 x "r" "a"', ' 200 1 "r"  "a"']
+parts = st.sampled_from([*OPENINGS, *REQUESTS, *ODD, *TAILS, *MISPLACED, " ", "[", "]", "x\r", "é"])
 lines = st.one_of(
-    st.tuples(*(st.sampled_from(group) for group in (OPENINGS, [*REQUESTS, *ODD], TAILS))).map("".join),
+    st.tuples(*(st.sampled_from(group) for group in (OPENINGS, [*REQUESTS, *ODD], [*TAILS, *MISPLACED]))).map("".join),
     st.lists(parts, max_size=6).map("".join),
     st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30),
 )

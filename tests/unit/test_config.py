@@ -111,7 +111,7 @@ def test_defaults_fill_a_minimal_configuration() -> None:
     assert (stream.score.method, stream.alert.threshold) == ("l1", 1.0)
     assert (config.server.address, config.device, config.state_dir) == (("127.0.0.1", 9464), "auto", None)
     assert config.limits.model_dump() == {
-        "max_batch_records": 4096,
+        "max_batch_records": 8192,
         "max_batch_delay_ms": 25,
         "queue_bytes": 8_388_608,
         "max_record_bytes": 262_144,

@@ -127,11 +127,11 @@ def test_a_missing_path_is_no_path_without_extension() -> None:
 
 
 def test_a_finding_names_the_offence(web: FittedEncoder) -> None:
-    anything = fit([f"/{a}{b}{c}" for a in "abcdef" for b in "ghijkl" for c in "mnopqr"])
+    anything = fit([f"/{a}{b}{c}/" for a in "abcdef" for b in "ghijkl" for c in "mnopqr"])
 
     assert finding(web, "/static/..../app.js").reason == "characters side by side as in none in 300 benign records"
     assert finding(web, "/index.html\0").reason == "an invisible character as in none in 300 benign records"
-    assert finding(anything, "/abc" * 60).reason == "slashes: more than in 216 benign records (max 1)"
+    assert finding(anything, "/abc" * 60 + "/").reason == "length: more than in 216 benign records (max 5)"
 
 
 @pytest.mark.data

@@ -82,6 +82,15 @@ def test_repeated_new_words_count_once() -> None:
     assert surprise(encoder, "hello zoe zoe")["unseen word"] == surprise(encoder, "hello zoe")["unseen word"]
 
 
+def test_what_occurs_twice_in_one_record_only_still_counts_as_met_once() -> None:
+    often = ["all is well", "all is quiet"] * 49
+    twice, apart = fit([*often, "ho ho", "well well"]), fit([*often, "ho all", "ho is"])
+
+    # Without its record the word would be new: one such record of 100 beside the new one makes 2 in 102.
+    assert surprise(twice, "all is lost")["unseen word"] == pytest.approx(np.log10(102 / 2))
+    assert surprise(apart, "all is lost")["unseen word"] == pytest.approx(never(100))
+
+
 def test_texts_that_repeat_exactly_are_known_by_their_value() -> None:
     encoder = fit(["firmware 1.4.2", "firmware 1.4.3"] * 100)
 
