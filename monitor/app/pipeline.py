@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from monitor.scoring.l1 import L1Scorer
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024
+NEWEST_TIME_SECONDS = 1.0
+"""How often the event time is looked at for the lag metric: it changes slowly, and a look costs as much as 500 records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Processed:
 
     outcome: Outcome
     scores: F64  # [scored]
-    newest_time: float | None  # event time, seconds since 1970
+    newest_time: float | None  # event time, seconds since 1970; None also where it was not looked at
     stage_seconds: dict[str, float]
 
 
@@ -51,6 +54,7 @@ class Pipeline:
         self.scorer = scorer
         self.decider = decider
         self.alerts = alerts
+        self._time_asked = -math.inf  # monotonic seconds
 
     @property
     def bundle(self) -> Bundle:
@@ -92,7 +96,11 @@ class Pipeline:
         return Processed(outcome, scores.scores[records.ok], self._newest_time(records), seconds)
 
     def _newest_time(self, records: RecordBatch) -> float | None:
-        """The event time of the last record that could be parsed, if it is known."""
+        """The event time of the last record that could be parsed, if it is known; asked for once a second at most."""
+        now = time.monotonic()
+        if now - self._time_asked < NEWEST_TIME_SECONDS:
+            return None
+        self._time_asked = now
         last = np.flatnonzero(records.ok)[-1:]
         times = self.ingest.event_times(records, last)
         return float(times[0]) if len(times) and np.isfinite(times[0]) else None

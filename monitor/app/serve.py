@@ -29,7 +29,7 @@ from monitor.runtime.plan import Plan, SinkPlan, StreamPlan
 from monitor.telemetry import Telemetry, setup_logging
 from monitor.web import Health
 
-TURN_BYTES = 1 << 20
+TURN_BYTES = 2 << 20
 """Read at once: large enough that per-batch costs vanish, small enough to score within tens of milliseconds."""
 
 

@@ -97,11 +97,18 @@ def _only_texts(values: Sequence[Any]) -> Column:
 
 def _texts(values: Sequence[Any]) -> Column:
     try:
-        if set(map(type, values)) <= {int, type(None)}:
-            return pa.array(values, pa.int64()).cast(pa.string())
         return pa.array(values, pa.string())
     except _NOT_PLAIN:
-        return pa.array(map(_text, values), pa.string())
+        return _other_texts(values)
+
+
+def _other_texts(values: Sequence[Any]) -> Column:
+    try:
+        if set(map(type, values)) <= {int, type(None)}:
+            return pa.array(values, pa.int64()).cast(pa.string())
+    except _NOT_PLAIN:
+        pass  # integers of more than 64 bits
+    return pa.array(map(_text, values), pa.string())
 
 
 def _text(value: Any) -> str | None:

@@ -8,7 +8,7 @@ import gc
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Parameters of glibc's ``mallopt`` (malloc.h)."""
 
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 32 << 20
 """Free memory at the top of the heap that stays with the process: a few batches with all their columns."""
 LARGEST_HEAP_BLOCK = 32 << 20
 """Blocks up to this come from the heap; glibc allows no more. The default, 128 KiB, is less than one column array, so

@@ -99,8 +99,9 @@ class Reader(threading.Thread):
     def _turn(self, item: StreamInput) -> bool:
         while item.committed:
             item.source.committed(item.committed.popleft())
-        # With no room left a source is still asked: it goes on scanning and keeps rotated files open.
-        chunks = item.source.read(min(self._turn_bytes, self._queue.room()))
+        # With little room left a source is still asked: it goes on scanning and keeps rotated files open. But it reads
+        # a whole turn or nothing, since many small batches cost far more than one large one.
+        chunks = item.source.read(self._turn_bytes if self._queue.room() >= self._turn_bytes else 0)
         for chunk in chunks:
             item.frame(chunk, self._queue)
         return bool(chunks)

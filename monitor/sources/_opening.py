@@ -102,7 +102,7 @@ class Opener:
         while self._parkable:
             file = self._parkable.pop()
             with suppress(OSError):  # it cannot even be looked at: not the one to close
-                if file.active and file.at_end():
+                if file.active and not file.leaving and file.at_end():
                     self.close(file)
                     return True
         self.short = True

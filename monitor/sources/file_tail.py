@@ -70,7 +70,7 @@ class Config(StrictModel):
     max_open_files: PositiveInt = Field(
         default=1000, description="Files held open at the same time; beyond that idle ones are closed for a while."
     )
-    read_bytes: PositiveInt = Field(default=262_144, description="Most bytes read of one file before the next one.")
+    read_bytes: PositiveInt = Field(default=2_097_152, description="Most bytes read of one file before the next one.")
 
 
 def build(config: Config, context: SourceContext, *, once: bool = False) -> FileTail:

@@ -319,6 +319,39 @@ def test_an_unfinished_last_line_counts_only_after_the_grace_time(log: Path) -> 
     assert tail.lines == [*OLD, b"unfinished"]
 
 
+def test_the_grace_time_begins_anew_with_every_write(log: Path) -> None:
+    write(log, joined(OLD) + b"un")
+    tail = Follower(log, rotate_grace_seconds=5)
+    tail.step()
+    rename(log, rotated(log))
+    for part in (b"fi", b"n", b"is", b"hed"):
+        tail.clock.advance(3)
+        write(rotated(log), part)
+        tail.step()
+
+    tail.settle()
+
+    assert tail.lines == [*OLD, b"unfinished"]
+
+
+def test_a_write_between_the_end_of_a_file_and_its_last_commit_is_read(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.read()
+    rename(log, rotated(log))
+    tail.read()
+    with rotated(log).open("ab", buffering=0) as writer:
+        rotated(log).unlink()
+        tail.clock.advance(60)
+        tail.read()  # at its end, but not yet committed
+
+        writer.write(joined(LATE))
+        tail.commit()
+        tail.settle()
+
+    assert tail.lines == [*OLD, *LATE]
+
+
 def test_an_unfinished_line_is_not_taken_while_there_is_no_room_to_read_its_rest(log: Path) -> None:
     write(log, joined(OLD) + b"unfin")
     tail = Follower(log)
@@ -623,6 +656,19 @@ def test_a_file_truncated_and_refilled_past_the_offset_is_found(
     assert tail.events.resets == ([(str(log), "marker" if header else "head")] if down else [])
 
 
+def test_a_file_cut_short_while_down_is_said_to_have_shrunk(log: Path) -> None:
+    write(log, HEADER + joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    tail.stop()
+    os.truncate(log, len(HEADER) + 30)
+
+    tail.start()
+    tail.step()
+
+    assert tail.events.resets == [(str(log), "shrunk")]
+
+
 def test_two_hundred_refills_are_all_found(log: Path) -> None:
     write(log, HEADER + joined(numbered(0, 5)))
     tail = Follower(log)
@@ -700,6 +746,27 @@ def test_a_file_moved_to_another_place_that_matches_goes_on_there(tmp_path: Path
     tail.step()
 
     assert tail.lines == [*OLD, *NEW]
+
+
+def test_a_copy_does_not_take_the_place_of_a_file_that_cannot_be_read_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = tmp_path / "a.log"
+    write(original, joined(OLD))
+    tail = Follower(tmp_path / "*.log")
+    tail.step()
+    tail.stop()
+    shutil.copyfile(original, tmp_path / "copy.log")
+    broken = Broken(monkeypatch, "open", 13, lambda target: target == str(original))
+    tail.start()
+    tail.step()
+    broken.mend()
+    write(original, joined(NEW))
+    tail.clock.advance(30)
+    tail.step()
+
+    assert tail.lines == [*OLD, *OLD, *NEW]  # the copy is a file of its own
+    assert not tail.events.rotations
 
 
 @pytest.mark.parametrize("down", [True, False])
@@ -1088,6 +1155,40 @@ def test_a_file_rotated_while_closed_for_lack_of_descriptors_is_read_to_its_end(
 
     assert tail.lines.count(b"unfinished") == tail.lines.count(b"rest") == 4
     assert len(set(tail.lines)) == 4 * 6 + 2
+
+
+def test_missed_files_wait_for_a_descriptor(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log, max_open_files=1)
+    tail.step()
+    expected = list(OLD)
+    for number in range(1, 5):
+        shift(log, number)
+        lines = numbered(1000 * number, 5)
+        write(log, joined(lines))
+        expected += lines
+
+    for _ in range(8):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted(expected)
+
+
+def test_a_deleted_file_with_something_unread_is_not_closed_to_make_room(tmp_path: Path) -> None:
+    a, b = tmp_path / "a.log", tmp_path / "b.log"
+    write(a, joined(OLD))
+    tail = Follower(tmp_path / "*.log", max_open_files=1)
+    tail.step()
+    tail.step()
+    write(a, joined(LATE))
+    a.unlink()
+    write(b, joined(NEW))
+
+    for _ in range(3):
+        tail.settle()
+
+    assert tail.lines == [*OLD, *LATE, *NEW]
+    assert not tail.events.failures
 
 
 def test_a_file_deleted_while_closed_for_lack_of_descriptors_is_said(tmp_path: Path) -> None:

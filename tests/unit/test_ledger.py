@@ -251,6 +251,19 @@ def test_a_flipped_bit_never_ends_in_anything_but_our_errors(tmp_path: Path, pla
     shutil.rmtree(state_dir)
 
 
+def test_damage_deep_in_the_file_is_found_at_the_start(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.commit([outcome(1, *range(1, 400))])
+    file = tmp_path / "ledger.sqlite3"
+    content = bytearray(file.read_bytes())
+    page = content.index(b"alert 200") // 4096
+    content[page * 4096 : page * 4096 + 8] = b"\xff" * 8
+    file.write_bytes(content)
+
+    with pytest.raises(StateError, match="is damaged"):
+        Ledger.open(tmp_path)
+
+
 def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "ledger.sqlite3")
     connection.execute("CREATE TABLE x (y)")
@@ -356,6 +369,17 @@ def test_a_position_that_moves_back_stops_the_whole_commit(ledger: Ledger, epoch
 
     assert ledger.counts("web").read == 1
     assert ledger.alerts() == []
+
+
+def test_one_bad_outcome_undoes_the_good_ones_before_it(ledger: Ledger) -> None:
+    ledger.commit([outcome(10, 1)])
+
+    with pytest.raises(ProgressError):
+        ledger.commit([outcome(20, 2, 3), outcome(15, 4)])
+
+    assert ledger.resume("web")[0].offset == 10
+    assert ids(ledger.alerts()) == [1]
+    assert ledger.counts("web").read == 1
 
 
 def test_positions_within_one_batch_may_not_move_back_either(ledger: Ledger) -> None:
