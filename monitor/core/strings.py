@@ -18,6 +18,8 @@ U64: TypeAlias = npt.NDArray[np.uint64]
 PADDING = 16
 """Zero bytes kept behind the last text, so that an 8-byte read from any position stays inside."""
 
+ZERO = pa.scalar(b"\0", pa.binary())
+"""Made once: pyarrow would look for pandas each time it turns bytes into a scalar."""
 PIECE_ROWS = 4096
 """Most rows looked at together: the arrays of one piece stay in the processor's cache."""
 
@@ -115,5 +117,5 @@ def _joined(plain: Column) -> bytes:
     # One list that holds all texts; made of buffers, because a Python list would cost more than the joining itself.
     ends = pa.py_buffer(np.array([0, len(small)], dtype=np.int32))
     whole = pa.Array.from_buffers(pa.list_(pa.binary()), 1, [None, ends], children=[small])
-    joined = pc.binary_join(whole, b"\0")[0].as_buffer()  # pyright: ignore[reportAttributeAccessIssue]
+    joined = pc.binary_join(whole, ZERO)[0].as_buffer()  # pyright: ignore[reportAttributeAccessIssue]
     return b"".join((joined, bytes(PADDING + -len(joined) % 8)))

@@ -65,9 +65,9 @@ class SyslogParser:
         ok[odd] = [bool(found) for found in read]
 
         def text(name: str) -> Column:
-            if name in OF_PRIORITY:
-                return _of_priority(text("priority"), OF_PRIORITY[name])
-            return patch(cut(block, spans[name], fits), odd, [found.get(name) for found in read])
+            source = "priority" if name in OF_PRIORITY else name
+            column = patch(cut(block, spans[source], fits), odd, [found.get(source) for found in read])
+            return _of_priority(column, OF_PRIORITY[name]) if name in OF_PRIORITY else column
 
         found = {name: text(name) for name in self._names}
         if self._fields is None:

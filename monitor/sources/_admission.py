@@ -64,6 +64,7 @@ class Admission:
             for state in memory.all()
             if names.wanted(state.origin.path)
         }
+        self._raced = False
         self._vacant: dict[str, int] = {}  # paths whose file has left, with the time of its last write
         self.sightings: list[Position] = []
 
@@ -75,7 +76,7 @@ class Admission:
         ``from_end``: what is new begins at its end. ``thorough``: look for renamed files, too.
         """
         others = [stranger for stranger in strangers if not self._resume(stranger, now)]
-        if thorough:
+        if thorough or self._raced:
             self._find_renamed(directories, now)
         changed = [stranger for stranger in others if self._memory.at(stranger.locator)]
         for stranger in sorted(others, key=lambda stranger: stranger.mtime_ns):
@@ -105,21 +106,13 @@ class Admission:
         if not self._memory.at(stranger.locator):
             return False
 
-        def take(opened: Opened) -> bool:
-            state = self._memory.recognise(opened.fd, opened.locator)
-            if state is None:
-                return False
-            known = state.origin.path
-            self._take_up(state, known if self._names.wanted(known) else stranger.home, opened, now)
-            if self._tracker[opened.locator].home != stranger.path and _locator_at(known) != opened.locator:
-                self._leave(opened.locator, now)
-            return True
-
         # When it cannot be opened now, its place stays remembered and it comes again.
-        return self._opener.attempt(stranger.path, now, take) in (True, None)
+        attempted = self._opener.attempt(stranger.path, now, lambda opened: self._recognise(opened, stranger.home, now))
+        return attempted in (True, None)
 
     def _find_renamed(self, directories: Directories, now: float) -> None:
         """Remembered files that were rotated while nobody watched: same directory, any name, content as evidence."""
+        self._raced = False
         inodes: dict[str, dict[int, str]] = {}
         for state in self._memory.all():
             home = state.origin.path
@@ -134,13 +127,26 @@ class Admission:
 
     def _resume_renamed(self, state: FileState, path: str, now: float) -> None:
         def take(opened: Opened) -> bool:
-            if opened.locator != known_locator(state) or difference(opened.fd, state) is not None:
+            if opened.locator != known_locator(state):
+                self._raced = True  # renamed again since the directory was read
                 return False
-            self._take_up(state, state.origin.path, opened, now)
-            self._leave(opened.locator, now)
-            return True
+            return self._recognise(opened, state.origin.path, now)
 
         self._opener.attempt(path, now, take)
+
+    def _recognise(self, opened: Opened, home: str, now: float) -> bool:
+        """Go on with the file if it is remembered at this place with this content, whatever it is called now."""
+        if opened.locator in self._tracker:
+            return False
+        state = self._memory.recognise(opened.fd, opened.locator)
+        if state is None:
+            return False
+        if self._names.wanted(state.origin.path):
+            home = state.origin.path
+        self._take_up(state, home, opened, now)
+        if _locator_at(home) != opened.locator:
+            self._leave(opened.locator, now)
+        return True
 
     def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> None:
         self._track((state.origin.file_id, state.origin.epoch, state.offset), home, opened, now)
@@ -171,6 +177,8 @@ class Admission:
                     return True
                 if opened.locator in self._tracker:
                     return False
+            if self._recognise(opened, stranger.home, now):
+                return True
             if self._is_copy(opened.fd, stranger):
                 undecided.append(stranger)  # for as long as it looks like one
                 return False

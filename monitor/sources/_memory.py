@@ -41,8 +41,9 @@ class Memory:
         del self._states[state.origin.file_id]
 
     def recognise(self, fd: int, locator: Locator) -> FileState | None:
-        """The state of the open file, by its locator and its content."""
-        return next((state for state in self.at(locator) if difference(fd, state) is None), None)
+        """The state of the open file, by its locator and its content; the one with most content to compare first."""
+        states = sorted(self.at(locator), key=is_evident, reverse=True)
+        return next((state for state in states if difference(fd, state) is None), None)
 
     def adoptable(self, fd: int) -> FileState | None:
         """The one state whose content is at the head of this file, though it was elsewhere; None when unclear.

@@ -75,6 +75,8 @@ class Writer:
         return range(first, self.written + 1)
 
     def rotate(self) -> None:
+        if not self.log.exists():
+            self.burst()
         for number in range(self.rotations, 0, -1):
             rename(self.name(number), self.name(number + 1))
         rename(self.log, self.name(1))
@@ -93,10 +95,12 @@ def test_no_line_is_lost_or_delivered_twice_through_twenty_kills_and_rotations(t
         for _ in range(LIVES):
             command = [sys.executable, "-c", READER, str(state_dir), str(writer.log)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as reader:
-                assert reader.stdout is not None
-                assert reader.stdout.readline() == b"ready\n"
-                live(reader, writer, watching)
-                reader.send_signal(signal.SIGKILL)
+                try:
+                    assert reader.stdout is not None
+                    assert reader.stdout.readline() == b"ready\n"
+                    live(reader, writer, watching)
+                finally:
+                    reader.send_signal(signal.SIGKILL)
             if writer.dice.random() < 0.5:
                 writer.burst()
                 writer.rotate()
