@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +20,12 @@ from monitor.ingest.reading import Ingest
 from monitor.model.bundle import Bundle
 from monitor.scoring.l1 import L1Scorer
 
+STAGES = ("parse", "encode", "score", "decide")
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024
 NEWEST_TIME_SECONDS = 1.0
-"""How often the event time is looked at for the lag metric: it changes slowly, and a look costs as much as 500 records."""
+"""How often the event time is looked at for the lag metric: a look costs as much as a few hundred records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Processed:
     outcome: Outcome
     scores: F64  # [scored]
     newest_time: float | None  # event time, seconds since 1970; None also where it was not looked at
-    stage_seconds: dict[str, float]
+    stage_seconds: Mapping[str, float]
 
 
 class Pipeline:
@@ -92,7 +94,7 @@ class Pipeline:
             alerts=alerts,
             dead_letters=dead_letters(records),
         )
-        seconds = dict(zip(("parse", "encode", "score", "decide"), np.diff(clock).tolist(), strict=True))
+        seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
         return Processed(outcome, scores.scores[records.ok], self._newest_time(records), seconds)
 
     def _newest_time(self, records: RecordBatch) -> float | None:

@@ -1,8 +1,5 @@
 """From text to typed columns, column by column: the same cell means the same value whichever parser read it."""
 
-# pyright: reportAttributeAccessIssue=none
-# (pyarrow makes its compute functions while it is imported, so a checker does not see them)
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -89,7 +89,7 @@ def texts(column: Column, max_bytes: int) -> Texts:
         plain = pc.fill_null(plain, "")
     lengths = _lengths(plain)
     if (lengths > max_bytes).any():
-        plain = pc.binary_slice(plain.cast(pa.large_binary()), 0, max_bytes)  # pyright: ignore[reportAttributeAccessIssue]
+        plain = pc.binary_slice(plain.cast(pa.large_binary()), 0, max_bytes)
     kept = np.minimum(lengths, max_bytes)
     stops = np.cumsum(kept + 1) - 1
     return Texts(_joined(plain), stops - kept, stops, lengths, missing)
@@ -117,5 +117,5 @@ def _joined(plain: Column) -> bytes:
     # One list that holds all texts; made of buffers, because a Python list would cost more than the joining itself.
     ends = pa.py_buffer(np.array([0, len(small)], dtype=np.int32))
     whole = pa.Array.from_buffers(pa.list_(pa.binary()), 1, [None, ends], children=[small])
-    joined = pc.binary_join(whole, ZERO)[0].as_buffer()  # pyright: ignore[reportAttributeAccessIssue]
+    joined = pc.binary_join(whole, ZERO)[0].as_buffer()
     return b"".join((joined, bytes(PADDING + -len(joined) % 8)))

@@ -1,8 +1,6 @@
 """Vectors as matrices: read from an array field or from several number fields, unusable entries marked."""
 
 # The functions of pyarrow.compute are made at import time; no checker can see them.
-# pyright: reportAttributeAccessIssue=none
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ every day little. Its network columns read as benign data do on average, so that
 """
 
 # The functions of pyarrow.compute are made at import time; no checker can see them.
-# pyright: reportAttributeAccessIssue=none
-
 from __future__ import annotations
 
 from collections import Counter

@@ -4,9 +4,6 @@ Log lines and prose have commas too, so the number of cells must hardly vary, an
 a header whose columns then hold something else, or a column of numbers.
 """
 
-# pyright: reportAttributeAccessIssue=none
-# (pyarrow makes its compute functions while it is imported, so a checker does not see them)
-
 from __future__ import annotations
 
 import re

@@ -1,8 +1,5 @@
 """Decoded JSON values as typed columns: the plain cases in one call, anything mixed cell by cell."""
 
-# pyright: reportAttributeAccessIssue=none
-# (pyarrow makes its compute functions while it is imported, so a checker does not see them)
-
 from __future__ import annotations
 
 import json

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-# pyright: reportAttributeAccessIssue=none
-# (pyarrow makes its compute functions while it is imported, so a checker does not see them)
 import pyarrow as pa
 import pyarrow.compute as pc
 

@@ -1,8 +1,5 @@
 """Lines matched by a regular expression: every named group is a field. Runs in RE2, in time linear in the line."""
 
-# pyright: reportAttributeAccessIssue=none
-# (pyarrow makes its compute functions while it is imported, so a checker does not see them)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

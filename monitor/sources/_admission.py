@@ -121,6 +121,7 @@ class Admission:
             directory = os.path.dirname(home)  # noqa: PTH120 - paths are text here
             if directory not in inodes:
                 inodes[directory] = {entry.inode: path for path, entry in _beside(home, directories) or ()}
+                self._raced = self._raced or not directories.settled(home)
             path = inodes[directory].get(state.origin.inode, home)
             if path != home and (is_evident(state) or is_rotated_name(path, home)):
                 self._resume_renamed(state, path, now)
@@ -170,6 +171,9 @@ class Admission:
         undecided: list[Stranger] = []
 
         def take(opened: Opened) -> bool:
+            if opened.locator != stranger.locator:  # renamed since it was found
+                undecided.append(stranger)
+                return False
             if (known := self._tracker.get(opened.locator)) is not None:
                 if known.active:
                     return False
@@ -228,7 +232,7 @@ class Admission:
                 continue  # not readable now: it stays to be looked at
             parts = [part for path, _ in beside if (part := self._older_part(path, home)) and part.mtime_ns >= since_ns]
             begun = [self._begin(part, now) for part in sorted(parts, key=lambda part: part.mtime_ns)]
-            if all(begun):
+            if all(begun) and directories.settled(home):
                 self._unlooked.pop(home, None)
                 if home in occupied:
                     self._vacant.pop(home, None)

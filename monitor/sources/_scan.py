@@ -69,6 +69,11 @@ class Directories:
         self._known[directory] = Listing(stamp, entries, settled)
         return entries
 
+    def settled(self, path: str) -> bool:
+        """Whether the directory of ``path`` did not change while it was read: renames may hide a name from a reader."""
+        known = self._known.get(os.path.dirname(path))  # noqa: PTH120 - paths are text here
+        return known is None or known.settled
+
     def beside(self, path: str) -> list[tuple[str, Entry]]:
         """What is in the directory of ``path``, with whole paths; OSError when it cannot be read."""
         directory = os.path.dirname(path)  # noqa: PTH120 - paths are text here

@@ -192,6 +192,8 @@ class FileTail:
                 self._abandon(file, step.lost_bytes, "truncated")
             case Hole():
                 self._abandon(file, step.skipped_bytes, "hole")
+            case None:
+                pass
         return step is not None, None
 
     def _ending(self, file: TailedFile, now: float) -> Chunk | None:

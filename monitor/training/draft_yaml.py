@@ -11,7 +11,6 @@ from typing import Any
 from monitor.core.yaml_scalars import resolve
 from monitor.training.inference import Choice, Draft
 
-
 MARGIN = 1.25
 """What a draft alerts above. Of n calibration records the worst is exceeded by one benign record in n + 1, mostly by a
 little; what is wrong usually exceeds it by far. The margin trades the faintest faults for the bulk of false alerts."""

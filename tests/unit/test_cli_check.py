@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 
 from monitor import __version__, plugins

@@ -17,8 +17,8 @@ from monitor.core.protocols import FittedEncoder
 from monitor.encoders import ip
 from monitor.encoders._addresses import KINDS, canonical, network_name, parse_addresses
 from monitor.encoders.ip import Config
-from tests.encoding import NAME, encode, finding, surprise, total
-from tests.encoding import fit as fit_encoder
+from tests.text_encoding import NAME, encode, finding, surprise, total
+from tests.text_encoding import fit as fit_encoder
 
 BENIGN = [f"10.{i % 3}.{i % 5}.{i % 20}" for i in range(300)] + [f"2001:470:{i % 4}::{i % 9}" for i in range(100)]
 

@@ -13,8 +13,8 @@ from monitor.core.novelty import never
 from monitor.core.protocols import FittedEncoder
 from monitor.encoders import path
 from monitor.encoders.path import Config
-from tests.encoding import NAME, encode, finding, surprise, total
-from tests.encoding import fit as fit_encoder
+from tests.text_encoding import NAME, encode, finding, surprise, total
+from tests.text_encoding import fit as fit_encoder
 
 FILES = ("/index.html", "/static/app.js", "/static/site.css", "/img/logo.png", "/about.html")
 BENIGN = [

@@ -15,8 +15,8 @@ from monitor.core.novelty import changed, never
 from monitor.core.protocols import FittedEncoder
 from monitor.encoders import text
 from monitor.encoders.text import Config
-from tests.encoding import NAME, encode, finding, surprise, total
-from tests.encoding import fit as fit_encoder
+from tests.text_encoding import NAME, encode, finding, surprise, total
+from tests.text_encoding import fit as fit_encoder
 
 USERS = ("root", "alice", "bob", "carol")
 BENIGN = [
