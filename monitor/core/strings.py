@@ -20,11 +20,11 @@ PADDING = 16
 
 ZERO = pa.scalar(b"\0", pa.binary())
 """Made once: pyarrow would look for pandas each time it turns bytes into a scalar."""
-PIECE_ROWS = 4096
+PIECE_ROWS = 8192
 """Most rows looked at together: the arrays of one piece stay in the processor's cache."""
 
-PIECE_BYTES = 1 << 20
-"""Most bytes looked at together (but at least one row): what is built per byte stays below about 60 MB."""
+PIECE_BYTES = 1 << 19
+"""Most bytes looked at together (but at least one row): what is built per byte stays below about 30 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,28 +174,26 @@ class Admission:
             if opened.locator != stranger.locator:  # renamed since it was found
                 undecided.append(stranger)
                 return False
-            if (known := self._tracker.get(opened.locator)) is not None:
-                if known.active:
-                    return False
-                if self._tracker.reopen(known, opened, now):
-                    return True
-                if opened.locator in self._tracker:
-                    return False
+            if (reopened := self._tracker.known(opened, now)) is not None:
+                return reopened
             if self._recognise(opened, stranger.home, now):
                 return True
-            if self._is_copy(opened.fd, stranger):
-                undecided.append(stranger)  # for as long as it looks like one
+            if self._is_copy(opened.fd, stranger):  # for as long as it looks like one
+                undecided.append(stranger)
                 return False
-            if (state := self._memory.adoptable(opened.fd)) is not None:
-                self._events.rotated(stranger.path, "copytruncate")
-                self._take_up(state, stranger.home, opened, now)
-            else:
-                self._begin_new(stranger, opened, now, from_end=from_end)
-            if stranger.path != stranger.home:
-                self._leave(opened.locator, now)
+            self._adopt_or_begin(stranger, opened, now, from_end=from_end)
             return True
 
         return self._opener.attempt(stranger.path, now, take) is not None and not undecided
+
+    def _adopt_or_begin(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> None:
+        if (state := self._memory.adoptable(opened.fd)) is not None:
+            self._events.rotated(stranger.path, "copytruncate")
+            self._take_up(state, stranger.home, opened, now)
+        else:
+            self._begin_new(stranger, opened, now, from_end=from_end)
+        if stranger.path != stranger.home:
+            self._leave(opened.locator, now)
 
     def _begin_new(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> None:
         file_id, epoch = self._identity(stranger, opened)

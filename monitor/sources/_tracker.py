@@ -136,6 +136,16 @@ class Tracker:
                 file.live_at(opened.path)
         return True
 
+    def known(self, opened: Opened, now: float) -> bool | None:
+        """Whether an open file was taken over because it is a closed one of ours; None when it is none of ours."""
+        file = self._files.get(opened.locator)
+        if file is None:
+            return None
+        if file.active:
+            return False
+        taken = self.reopen(file, opened, now)
+        return taken if opened.locator in self._files else None
+
     # -- order and end -----------------------------------------------------------------------------------------
 
     def reorder(self) -> None:
