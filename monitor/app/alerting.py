@@ -6,12 +6,12 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef, alert_id, fingerprint
-from monitor.core.arrays import F64, I64
+from monitor.core.arrays import I64
 from monitor.core.clock import Clock
 from monitor.core.features import FeatureMatrix
 from monitor.core.protocols import Parser
@@ -36,6 +36,18 @@ class Scored:
     records: RecordBatch
     matrix: FeatureMatrix
     scores: ScoreBatch
+
+
+class _Context(NamedTuple):
+    """When a record happened, RFC 3339, and to whom."""
+
+    time: str | None
+    key: str | None
+
+    @classmethod
+    def of(cls, context: RecordBatch, row: int) -> _Context:
+        time = None if context.times is None else rfc3339(context.times[row])
+        return cls(time, None if context.keys is None else context.keys[row].as_py())
 
 
 class AlertWriter:
@@ -65,8 +77,8 @@ class AlertWriter:
         self._host = socket.gethostname()
         self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
 
-    def write(self, scored: Scored, rows: I64, times: F64) -> tuple[Alert, ...]:
-        """One alert for each row of ``rows`` [m], in order, with its event time of ``times`` [m]."""
+    def write(self, scored: Scored, rows: I64, context: RecordBatch) -> tuple[Alert, ...]:
+        """One alert for each row of ``rows`` [m], in order, with event time and key of ``context`` [m]."""
         values = scored.matrix.values[rows]
         reconstruction = self._scorer.reconstruct(values)
         errors = self._scorer.field_errors(values, reconstruction)
@@ -74,28 +86,32 @@ class AlertWriter:
         detected = rfc3339(self._clock.now()) or ""
         return tuple(
             self._alert(
-                scored, row, Anomaly(values[i], reconstruction[i], errors[i]), actual[i], rfc3339(times[i]), detected
+                scored,
+                row,
+                Anomaly(values[i], reconstruction[i], errors[i]),
+                actual[i],
+                _Context.of(context, i),
+                detected,
             )
             for i, row in enumerate(rows.tolist())
         )
 
     def _alert(
-        self, scored: Scored, row: int, anomaly: Anomaly, actual: Mapping[str, Any], time: str | None, detected: str
+        self, scored: Scored, row: int, anomaly: Anomaly, actual: Mapping[str, Any], context: _Context, detected: str
     ) -> Alert:
-        records, raw, origin = scored.records, scored.records.raw, scored.records.raw.origin
+        raw, origin = scored.records.raw, scored.records.raw.origin
         offset = int(raw.offsets[row])
         score = float(scored.scores.scores[row])
-        key = None if records.keys is None else records.keys[row].as_py()
         values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
         means = self.bundle.contents.calibration.field_means
         fields = field_findings(anomaly, self._features.layout, means, values, self._features.explain_feature)
         return Alert(
             id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
-            fingerprint=fingerprint(self.stream, key, tuple(field.name for field in fields[:1])),
+            fingerprint=fingerprint(self.stream, context.key, tuple(field.name for field in fields[:1])),
             severity="critical" if score >= CRITICAL_RATIO * self._threshold else "warning",
             stream=self.stream,
-            key=key,
-            time=time,
+            key=context.key,
+            time=context.time,
             detected_at=detected,
             source=SourceRef(path=origin.path, offset=offset, file_id=origin.file_id, epoch=origin.epoch),
             score=Score(l1=score, value=score, threshold=self._threshold),

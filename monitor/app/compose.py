@@ -57,11 +57,13 @@ def build_parser(stream: StreamConfig, fields: Sequence[Field] | None) -> Parser
     return parser
 
 
-def build_ingest(stream: StreamConfig, fields: Sequence[Field], *, timed: bool = True) -> Ingest:
-    """Parsing with event time and key, for features that read ``fields``."""
+def build_ingest(stream: StreamConfig, fields: Sequence[Field], *, context: bool = True) -> Ingest:
+    """Parsing for features that read ``fields``; with ``context`` every record gets its event time and key."""
     time = None if stream.time is None else TimeColumn(stream.time.field, stream.time.format, stream.time.timezone)
-    parser = build_parser(stream, wanted_fields(fields, time=time, key=stream.key))
-    return Ingest(parser, time=time, key=stream.key, timed=timed)
+    both = wanted_fields([], time=time, key=stream.key)
+    if context or not both:
+        return Ingest(build_parser(stream, sorted({*fields, *both})), time=time, key=stream.key)
+    return Ingest(build_parser(stream, sorted(fields)), time=time, key=stream.key, context=build_parser(stream, both))
 
 
 def new_framer(config: Config) -> Callable[[], Framer]:
@@ -86,7 +88,7 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
     alerts = AlertWriter(
         name, build_parser(stream, None), features, scorer, bundle, threshold=stream.alert.threshold, clock=clock
     )
-    ingest = build_ingest(stream, features.fields, timed=features.timed)
+    ingest = build_ingest(stream, features.fields, context=features.needs_context)
     return Pipeline(name, ingest, features, scorer, Decider(stream.alert.threshold), alerts)
 
 

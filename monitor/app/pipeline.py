@@ -73,7 +73,7 @@ class Pipeline:
         """The alerts of some rows of a scored batch, in order."""
         if not len(rows):
             return ()
-        return self.alerts.write(scored, rows, self.ingest.event_times(scored.records, rows))
+        return self.alerts.write(scored, rows, self.ingest.context(scored.records.raw, rows))
 
     def process(self, raw: RawBatch) -> Processed:
         """The whole path for one batch."""
@@ -104,8 +104,8 @@ class Pipeline:
             return None
         self._time_asked = now
         last = np.flatnonzero(records.ok)[-1:]
-        times = self.ingest.event_times(records, last)
-        return float(times[0]) if len(times) and np.isfinite(times[0]) else None
+        times = self.ingest.context(records.raw, last).times
+        return float(times[0]) if times is not None and np.isfinite(times).any() else None
 
 
 def count(records: RecordBatch) -> Counts:

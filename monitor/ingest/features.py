@@ -68,8 +68,8 @@ class FeatureSpace:
         return tuple(dict.fromkeys(field for feature in self.features for field in feature.fields))
 
     @cached_property
-    def timed(self) -> bool:
-        """Whether a feature reads the event time: those that read no field do."""
+    def needs_context(self) -> bool:
+        """Whether a feature reads the event time or the key: those that read no field do."""
         return any(not feature.fields for feature in self.features)
 
     @cached_property

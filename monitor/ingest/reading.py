@@ -17,14 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Protocol
 
-import numpy as np
-import pyarrow as pa
-
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
 from monitor.core.protocols import Parser
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch, RecordBatch
+from monitor.core.rows import lines_of
 from monitor.core.timestamps import check, parse_times
 from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, Framer
 
@@ -51,8 +49,8 @@ class Ingest:
         time: where the event time stands; None for a stream without.
         key: the field that names the entity of a record; None for a stream without.
         clock: tells the year of times that have none (they lie near now).
-        timed: whether every record's time is wanted. Reading times costs as much as reading a few fields, so a
-            pipeline without a feature of time asks for those of single records with ``event_times``.
+        context: reads time and key of single records, see ``context``. Reading both of every record costs a tenth of
+            all that is done with it; so where no feature needs them ``parser`` leaves them out and this one is given.
 
     Raises:
         ValueError: the time's format or zone does not exist.
@@ -65,7 +63,7 @@ class Ingest:
         time: TimeColumn | None,
         key: str | None,
         clock: Clock | None = None,
-        timed: bool = True,
+        context: Parser | None = None,
     ) -> None:
         if time is not None:
             check(time.format, time.timezone)
@@ -73,27 +71,27 @@ class Ingest:
         self._time = time
         self._key = key
         self._clock = clock or SystemClock()
-        self._timed = timed
+        self._context = context
 
     def parse(self, raw: RawBatch) -> RecordBatch:
-        """The records of a batch as columns, with ``keys`` and wanted ``times`` where the stream has them."""
+        """The records of a batch as columns, with ``times`` and ``keys`` unless a context parser reads them."""
         records = self._parser.parse(raw)
+        return records if self._context is not None else self._with_context(records)
+
+    def context(self, raw: RawBatch, rows: I64) -> RecordBatch:
+        """Some records of a batch once more, [m], with ``times`` and ``keys`` where the stream has them."""
+        return self._with_context((self._context or self._parser).parse(lines_of(raw, rows)))
+
+    def _with_context(self, records: RecordBatch) -> RecordBatch:
         return replace(
             records,
-            times=self._times(records, self._time) if self._time and self._timed else None,
+            times=None if self._time is None else self._times(records, self._time),
             keys=None if self._key is None else records.column(self._key, FieldType.TEXT),
         )
 
-    def event_times(self, records: RecordBatch, rows: I64) -> F64:
-        """The event time of some rows, [m], in seconds since 1970 UTC; NaN where it is unknown."""
-        if self._time is None:
-            return np.full(len(rows), np.nan)
-        return self._times(records, self._time, rows)
-
-    def _times(self, records: RecordBatch, time: TimeColumn, rows: I64 | None = None) -> F64:
+    def _times(self, records: RecordBatch, time: TimeColumn) -> F64:
         column = records.column(time.field, FieldType.TEXT)
-        chosen = column if rows is None else column.take(pa.array(rows))
-        return parse_times(chosen, format=time.format, timezone=time.timezone, reference=self._clock.now())
+        return parse_times(column, format=time.format, timezone=time.timezone, reference=self._clock.now())
 
 
 def wanted_fields(fields: Iterable[Field], *, time: TimeColumn | None, key: str | None) -> list[Field]:
