@@ -20,7 +20,7 @@ from monitor.ingest.reading import Ingest
 from monitor.model.bundle import Bundle
 from monitor.scoring.l1 import L1Scorer
 
-STAGES = ("parse", "encode", "score", "decide")
+STAGES: tuple[str, ...] = ("parse", "encode", "score", "decide")
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024

@@ -6,15 +6,27 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from monitor.core.accounting import Position
 from monitor.core.records import RawBatch
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A framed batch waiting to be scored."""
+    """A framed batch waiting to be scored, or places in newly seen files waiting to be committed."""
 
     stream: str
-    raw: RawBatch
+    raw: RawBatch | None = None
+    sightings: tuple[Position, ...] = ()
+
+    @property
+    def records(self) -> int:
+        """Records in the batch."""
+        return 0 if self.raw is None else len(self.raw)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the batch's text."""
+        return 0 if self.raw is None else len(self.raw.data)
 
 
 class ByteQueue:
@@ -46,7 +58,7 @@ class ByteQueue:
         """Add a batch at the end."""
         with self._changed:
             self._items.append(item)
-            self._bytes += len(item.raw.data)
+            self._bytes += item.bytes
             self._unfinished += 1
             self._changed.notify_all()
 
@@ -57,10 +69,10 @@ class ByteQueue:
                 self._changed.wait(timeout_seconds)
             taken: list[Queued] = []
             records = 0
-            while self._items and (not taken or records + len(self._items[0].raw) <= max_records):
+            while self._items and (not taken or records + self._items[0].records <= max_records):
                 item = self._items.popleft()
-                records += len(item.raw)
-                self._bytes -= len(item.raw.data)
+                records += item.records
+                self._bytes -= item.bytes
                 taken.append(item)
             return taken
 

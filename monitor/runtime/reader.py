@@ -102,6 +102,8 @@ class Reader(threading.Thread):
         # With little room left a source is still asked: it goes on scanning and keeps rotated files open. But it reads
         # a whole turn or nothing, since many small batches cost far more than one large one.
         chunks = item.source.read(self._turn_bytes if self._queue.room() >= self._turn_bytes else 0)
+        if sightings := item.source.sightings():
+            self._queue.put(Queued(item.name, sightings=tuple(sightings)))
         for chunk in chunks:
             item.frame(chunk, self._queue)
         return bool(chunks)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from monitor.core.accounting import Outcome, Position
+from monitor.core.accounting import Counts, Outcome, Position
 from monitor.core.arrays import F64
 from monitor.core.clock import Clock
 from monitor.core.errors import UnavailableError
@@ -102,9 +102,10 @@ class Scorer(threading.Thread):
             raise
 
     def _batch(self, taken: Sequence[Queued]) -> None:
+        seen = [Outcome(item.stream, item.sightings, Counts()) for item in taken if item.sightings]
         with self._lock:
-            results = [self._pipelines[item.stream].process(item.raw) for item in taken]
-        seconds = self._commit([result.outcome for result in results])
+            results = [self._pipelines[item.stream].process(item.raw) for item in taken if item.raw is not None]
+        seconds = self._commit([*seen, *(result.outcome for result in results)])
         if seconds is None:
             return
         for result in results:

@@ -94,6 +94,10 @@ class Stdin:
         """Ids of earlier runs, which nothing will ever be read of again."""
         return self._earlier
 
+    def sightings(self) -> list[Position]:
+        """None: a pipe cannot be found again."""
+        return []
+
     def committed(self, position: Position) -> None:
         """Nothing can be let go: what was read from a pipe is gone from it."""
 
