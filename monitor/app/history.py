@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.app.compose import chosen_streams
 from monitor.core.alerts import Alert
 from monitor.core.errors import NoInputError
 from monitor.core.printable import printable
@@ -20,7 +21,8 @@ def _ledger(config_path: Path) -> Ledger:
 
 
 def alert_lines(config_path: Path, stream: str | None, limit: int) -> list[bytes]:
-    """The newest ``limit`` alerts as JSON, oldest of them first."""
+    """The newest ``limit`` alerts as JSON, oldest of them first; UsageError for an unknown stream."""
+    chosen_streams(load_config(config_path), [stream] if stream else [])
     with _ledger(config_path) as ledger:
         return ledger.alerts(stream, limit)[::-1]
 

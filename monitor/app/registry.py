@@ -67,7 +67,11 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
                 checked += 1
                 yield f"{name}/{found}"
     if not checked:
-        raise NoInputError(f"no published model {version or ''} was found under {root}; run `aemonitor retrain`")
+        raise NoInputError(
+            f"no published model was found under {root}"
+            + (f" for {stream}" if stream else "")
+            + "; run `aemonitor retrain`"
+        )
 
 
 def _file(config_path: Path, stream: str | None, version: str | None, name: str) -> str:

@@ -16,11 +16,17 @@ from monitor.cli import config_option
     "--input",
     "inputs",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
     help="Benign records; default: the files the stream's source reads. Several times for several files.",
 )
-@click.option("--max-records", default=200_000, show_default=True, help="Use at most the newest this many.")
+@click.option(
+    "--max-records",
+    type=click.IntRange(min=10),
+    default=200_000,
+    show_default=True,
+    help="Use at most the newest this many.",
+)
 @click.option("--dry-run", is_flag=True, help="Train and report, but publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(

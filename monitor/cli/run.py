@@ -27,5 +27,12 @@ def command(
     from monitor.app.serve import serve
 
     ended = serve(config, streams=streams, once=once, from_stdin=from_stdin, log_level=log_level)
-    if fail_on_anomaly and ended.alerts:
+    if once or from_stdin:
+        done = ended.counts
+        click.echo(
+            f"{done.scored:,} records scored, {done.unparsed:,} not parsed, {done.filtered:,} left out, "
+            f"{done.alerts:,} alerts",
+            err=True,
+        )
+    if fail_on_anomaly and ended.counts.alerts:
         raise SystemExit(ANOMALIES_FOUND)

@@ -17,7 +17,7 @@ ANOMALIES_FOUND = 3
 
 @click.command("score", short_help="Score files offline with the published model.")
 @config_option
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path), metavar="INPUT...")
 @click.option("--stream", metavar="S", help="The stream whose model scores; needed when there are several.")
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the N highest scores, the highest first.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)

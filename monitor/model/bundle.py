@@ -143,7 +143,10 @@ def pointed_to(directory: Path) -> str:
     pointer = directory / CURRENT
     text = read_regular(pointer, 200).decode("ascii", "replace").strip()
     if not VERSION.fullmatch(text):
-        raise BundleError(f"{pointer}: {text[:80]!r} is not a version; point it to one with `aemonitor models promote`")
+        raise BundleError(
+            f"{pointer}: {text[:80]!r} is not a version; write the name of one of the directories beside it into it, "
+            "or run `aemonitor retrain`"
+        )
     return text
 
 

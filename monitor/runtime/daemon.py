@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.accounting import Position
+from monitor.core.accounting import Counts, Position
 from monitor.core.clock import Clock
 from monitor.core.errors import AemonitorError, BundleError, TryLaterError
 from monitor.core.protocols import SourceContext
@@ -36,9 +36,9 @@ ONCE_STOP_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: how many alerts it raised, and whether everything that was read has been committed."""
+    """How a run ended: what it did, and whether everything that was read has been committed."""
 
-    alerts: int
+    counts: Counts
     complete: bool
 
 
@@ -71,7 +71,7 @@ class Daemon:
         self._once = once
         self._inputs: dict[str, StreamInput] = {}
         self._tried: dict[str, str] = {}  # the version last tried of each stream, taken up or refused
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, AemonitorError] = {}
         self._senders: dict[str, tuple[object, Sender]] = {}
         self._broken: list[BaseException] = []
         self._signals = Signals()
@@ -106,6 +106,7 @@ class Daemon:
                 self._supervise()
                 return self._finish()
         finally:
+            self._halt()
             if server:
                 server.stop()
             self._ledger.close()
@@ -115,16 +116,18 @@ class Daemon:
     def _begin(self) -> None:
         for stream in self._plan.streams.values():
             self._adopt(stream, self._load(stream))
-        if not self._inputs:
-            raise TryLaterError(self._no_model())
+        if self._refused and (self._once or not self._inputs):
+            raise self._no_model()
         self._start_senders()
         self._scorer.start()
         self._reader.start()
         self._reader.replace(list(self._inputs.values()))
 
-    def _no_model(self) -> str:
-        reasons = [f"stream {name}: {reason}" for name, reason in self._refused.items()]
-        return "nothing to score with: " + "; ".join(reasons)
+    def _no_model(self) -> AemonitorError:
+        """Why there is nothing to score with: damage is told from what only has to be trained yet."""
+        reasons = "; ".join(f"stream {name}: {error}" for name, error in self._refused.items())
+        damaged = any(isinstance(error, BundleError) for error in self._refused.values())
+        return (BundleError if damaged else TryLaterError)(f"nothing to score with: {reasons}")
 
     def _supervise(self) -> None:
         next_models = next_config = self._clock.monotonic()
@@ -157,12 +160,12 @@ class Daemon:
 
     def _load(self, stream: StreamPlan) -> ModelPipeline | None:
         """The stream's pipeline with its newest model; None, with the reason shown to everyone, when it is refused."""
-        version = stream.published() or "none"
+        version = _published(stream) or "none"
         self._tried[stream.name] = version
         try:
             pipeline = stream.load()
         except (BundleError, TryLaterError) as error:
-            self._refused[stream.name] = str(error)
+            self._refused[stream.name] = error
             self._telemetry.stream(stream.name).model_refused(version, error)
             if stream.name not in self._inputs:
                 self._health.not_ready(f"model:{stream.name}", f"stream {stream.name} has no usable model: {error}")
@@ -193,7 +196,7 @@ class Daemon:
     def _take_up_models(self) -> None:
         """Swap in what has been published since; a refused version is tried once and the old model goes on."""
         for stream in self._plan.streams.values():
-            if stream.published() in (None, self._tried.get(stream.name)):
+            if _published(stream) in (None, self._tried.get(stream.name)):
                 continue
             opened = len(self._inputs)
             self._adopt(stream, self._load(stream))
@@ -280,7 +283,20 @@ class Daemon:
         self._telemetry.stopped()
         if self._broken:
             raise self._broken[0]
-        return Ended(self._scorer.alerts, complete)
+        return Ended(self._scorer.totals, complete)
+
+    def _halt(self) -> None:
+        """After a failure: end every thread that still runs before what they use is closed."""
+        threads: list[Reader | Scorer | Sender] = [
+            self._reader,
+            self._scorer,
+            *(sender for _, sender in self._senders.values()),
+        ]
+        for thread in threads:
+            thread.stop()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(STOP_SECONDS)
 
     def _drain(self, seconds: float) -> bool:
         """Wait for the queue; a broken scorer or, at the end of input, SIGTERM cuts the wait short."""
@@ -298,6 +314,14 @@ class Daemon:
         self._broken.append(error)
         self._telemetry.crashed(threading.current_thread().name, error)
         self._signals.any.set()
+
+
+def _published(stream: StreamPlan) -> str | None:
+    """The newest version; what is wrong with the pointer when it cannot be read, so that it too is tried once."""
+    try:
+        return stream.published()
+    except BundleError as error:
+        return str(error)
 
 
 def _signature(sink: SinkPlan | None) -> object:

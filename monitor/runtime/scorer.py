@@ -74,7 +74,7 @@ class Scorer(threading.Thread):
         self._pipelines: dict[str, BatchProcessor] = {}
         self._lock = threading.Lock()  # held while a batch is processed: a swap waits for its end
         self._ending = threading.Event()
-        self.alerts = 0
+        self.totals = Counts()  # of this run
 
     def swap(self, pipelines: Mapping[str, BatchProcessor]) -> None:
         """Use these pipelines from the next batch on; streams that are not named keep theirs."""
@@ -147,5 +147,5 @@ class Scorer(threading.Thread):
         )
         for alert in outcome.alerts:
             stream.alert(alert.summary, alert.severity)
-        self.alerts += outcome.counts.alerts
+        self.totals += outcome.counts
         self._committed(outcome.stream, outcome.positions)

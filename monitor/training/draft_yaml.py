@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path 
         lines += _commented(f"state_dir: {flow(str(state_dir))}", "models, progress and alerts")
     lines += ["streams:", f"  {stream}:"]
     lines += [f"    {line}" for line in _stream(draft, paths)]
-    alerts = str(state_dir.parent / "alerts.jsonl") if state_dir is not None else "-"
+    alerts = str(state_dir / "alerts.jsonl") if state_dir is not None else "-"
     lines += [
         "sinks:",
         *_commented(f"  journal: {{jsonl: {{path: {flow(alerts)}}}}}", "alerts as JSON Lines; `-` is stdout"),
@@ -39,7 +40,7 @@ def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path 
 
 
 def _stream(draft: Draft, paths: Sequence[Path]) -> list[str]:
-    source = f"{{file_tail: {{include: {flow([str(path) for path in paths])}}}}}" if paths else "stdin"
+    source = f"{{file_tail: {{include: {flow([glob.escape(str(path)) for path in paths])}}}}}" if paths else "stdin"
     parser = f"{{{draft.parser}: {flow(draft.parser_options)}}}" if draft.parser_options else draft.parser
     lines = _commented(f"source: {source}", "globs are allowed")
     lines += _commented(f"parser: {parser}", draft.parser_reason)
@@ -49,10 +50,10 @@ def _stream(draft: Draft, paths: Sequence[Path]) -> list[str]:
         lines += _commented(f"key: {flow(draft.key)}", draft.key_reason)
     lines.append("features:")
     for choice in draft.features:
-        lines += _commented(f"  {flow(choice.name)}: {_encoding(choice)}", choice.reason)
+        lines += _commented(f"  {key_text(choice.name)}: {_encoding(choice)}", choice.reason)
     if draft.left_out:
         lines.append("# Left out (add a line above to use one):")
-        lines += [f"#   {flow(choice.name)}: {choice.reason}" for choice in draft.left_out]
+        lines += [f"#   {key_text(choice.name)}: {choice.reason}" for choice in draft.left_out]
     lines += _commented(
         "model: {hidden: auto, bottleneck: auto, epochs: 100}", "powers of two between input and bottleneck"
     )
@@ -73,7 +74,7 @@ def _commented(text: str, comment: str) -> list[str]:
     return [f"{text}  # {comment}"]
 
 
-PLAIN = re.compile(r"[A-Za-z_@][A-Za-z0-9_@./-]*")
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
 def flow(value: Any) -> str:
@@ -83,11 +84,16 @@ def flow(value: Any) -> str:
     ('"a: b"', '[x, 1]', 'no', '"true"', '{columns: ["1e5", "$${env:X}"]}')
     """
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key_text(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str):
-        plain = PLAIN.fullmatch(value) and resolve(value) == value
-        # JSON text is YAML text; only the reference to an environment variable has to be told apart.
-        return value if plain else json.dumps(value.replace("${env:", "$${env:"), ensure_ascii=False)
+        # Only in a value is there a reference to an environment variable, which has to be told apart.
+        return key_text(value.replace("${env:", "$${env:"))
     return json.dumps(value)
+
+
+def key_text(text: str) -> str:
+    """A text as a YAML key: JSON text is YAML text."""
+    plain = PLAIN.fullmatch(text) and resolve(text) == text
+    return text if plain else json.dumps(text, ensure_ascii=False)

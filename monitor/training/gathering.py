@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+import numpy as np
+
 from monitor.core.errors import NoInputError
 from monitor.core.records import HEADER, RecordBatch
-from monitor.core.rows import joined, keep
+from monitor.core.rows import joined, keep, take
 
 
 def gather(batches: Iterable[RecordBatch], max_records: int) -> tuple[RecordBatch, int, int]:
@@ -31,4 +33,6 @@ def gather(batches: Iterable[RecordBatch], max_records: int) -> tuple[RecordBatc
             f"no usable record among {read} lines read; "
             "check the parser with `aemonitor init` on the same file, or give other files with --input"
         )
-    return joined(kept), read, unparsed
+    records = joined(kept)
+    newest = np.arange(max(0, held - max_records), held)
+    return take(records, newest), read, unparsed

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from monitor import plugins
 from monitor.core.arrays import Column
-from monitor.core.errors import NoInputError
+from monitor.core.errors import DataError, NoInputError
 from monitor.core.records import HEADER, FieldType, RawBatch, RecordBatch
 from monitor.core.suggestion import Suggestion
 from monitor.core.timestamps import detect, parse_times
@@ -79,6 +79,7 @@ def infer(sample: RawBatch) -> Draft:
 
     Raises:
         NoInputError: the sample has no line.
+        DataError: no field of it can be learned.
     """
     if not len(sample):
         raise NoInputError("the sample is empty: give a file with at least a few hundred benign records")
@@ -92,6 +93,11 @@ def infer(sample: RawBatch) -> Draft:
     if clock is not None:
         choices.append(choose_clock(clock, columns[clock][1]))
     key, key_reason = choose_key(columns)
+    if not any(choice.kind for choice in choices):
+        reasons = "; ".join(f"{choice.name}: {choice.reason}" for choice in choices) or "it has no fields"
+        raise DataError(
+            f"nothing in the sample can be learned as {kind} ({reasons}); give more, or other, benign records"
+        )
     good = int(records.ok.sum())
     headers = sum(reason == HEADER for reason in records.reasons.values())
     return Draft(
@@ -216,8 +222,8 @@ def choose_clock(name: str, column: Column) -> Choice:
     known = times[np.isfinite(times)]
     days = float(np.ptp(known)) / DAY_SECONDS if len(known) else 0.0
     if days < CLOCK_DAYS or len(known) < CLOCK_RECORDS:
-        seen = f"{len(known):,} records over {days:.1f} days"
-        return Choice(name, None, f"the event time; {seen} are too few to learn hours and weekdays from")
+        need = f"hours and weekdays need {CLOCK_RECORDS:,} records over {CLOCK_DAYS} days"
+        return Choice(name, None, f"the event time; {need}, here are {len(known):,} over {days:.1f}")
     return Choice(name, "time", f"hour of day and day of week, from {days:.0f} days")
 
 
@@ -237,11 +243,15 @@ def without_repetitions(choices: Iterable[Choice], columns: Columns) -> list[Cho
 
 
 def _pattern(column: Column) -> tuple[int, ...] | None:
-    """Which rows have equal values, as numbers in order of appearance; None for constants, lists and huge variety."""
+    """Which rows have equal values, as numbers in order of appearance; None where that says nothing.
+
+    Constants are all alike, and so are fields that seldom repeat a value: that two never repeat does not make them one.
+    """
     if pa.types.is_list(column.type):
         return None
     codes = column.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
-    return tuple(codes.tolist()) if codes.max(initial=0) > 0 else None
+    distinct = int(codes.max(initial=0)) + 1
+    return tuple(codes.tolist()) if 1 < distinct <= len(codes) // 2 else None
 
 
 def count_distinct(column: Column) -> int:

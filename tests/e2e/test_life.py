@@ -130,6 +130,20 @@ def test_a_damaged_model_is_refused_and_the_old_one_goes_on(running: Site) -> No
         running.close()
 
 
+def test_a_damaged_pointer_to_the_model_does_not_end_the_daemon(running: Site) -> None:
+    pointer = running.state / "models" / running.stream / "current"
+    good = pointer.read_text()
+    try:
+        pointer.write_text("garbage\n")
+        wait_for(lambda: running.metric("model_refusals_total") == 1, "the refusal")
+        pointer.write_text(good)
+        append(running.log, reading(1, level=900.0))
+        wait_for(lambda: running.metric("records_scored_total") == 1, "the record")
+        assert running.stop() == 0
+    finally:
+        running.close()
+
+
 def test_standard_input_is_scored_to_its_end(site: Site) -> None:
     lines = "".join(reading(n, **({"level": 900.0} if n % 1000 == 0 else {})) + "\n" for n in range(20_000))
 
@@ -147,6 +161,34 @@ def test_once_reads_what_is_there_and_says_by_its_exit_code_whether_it_alerted(s
     aemonitor("run", "-c", str(site.config), "--once", "--fail-on-anomaly", code=3)
 
     assert [alert["fields"][0]["name"] for alert in site.ledger_alerts()] == ["mode"]
+
+
+def test_offline_scores_keep_the_order_of_the_input_and_name_the_fault(site: Site) -> None:
+    lines = [reading(n, **({"level": 900.0} if n == 7 else {})) for n in range(20)]
+    append(site.log, *lines)
+
+    done = aemonitor("score", "-c", str(site.config), str(site.log))
+    best = aemonitor("score", "-c", str(site.config), str(site.log), "--top", "1", "--format", "csv")
+
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["line"] for row in rows] == list(range(1, 21))
+    assert [row["line"] for row in rows if row["alert"]] == [8]
+    assert "level is 900" in rows[7]["summary"]
+    assert best.stdout.splitlines()[1].split(b",")[1] == b"8"
+
+
+def test_published_models_are_listed_shown_and_verified(site: Site) -> None:
+    listed = json.loads(aemonitor("models", "list", "-c", str(site.config), "--json").stdout)
+    assert [(row["stream"], row["current"], row["records"]) for row in listed] == [("web", True, 3000)]
+    assert b"web" in aemonitor("models", "show", "-c", str(site.config)).stdout
+    assert aemonitor("models", "verify", "-c", str(site.config)).stdout.endswith(b": ok\n")
+
+    weights = site.state / "models" / "web" / current(site) / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+    done = aemonitor("models", "verify", "-c", str(site.config), code=65)
+    assert b"weights.safetensors: truncated" in done.stderr
+    assert b"truncated" in aemonitor("run", "-c", str(site.config), "--once", code=65).stderr
 
 
 def test_a_second_daemon_on_the_same_state_directory_is_turned_away(running: Site) -> None:

@@ -1,0 +1,162 @@
+"""What ``init`` finds in a sample: format, time, key and an encoding for each field, with the reason."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.app.init import draft_config, read_sample, stream_name, write_config
+from monitor.core.errors import CannotCreateError, NoInputError
+from monitor.plugins import load_config_text
+from monitor.training.inference import Draft, infer
+from tests.framed import framed
+
+chance = random.Random(3)
+
+
+def kinds(draft: Draft) -> dict[str, str | None]:
+    return {choice.name: choice.kind for choice in draft.features}
+
+
+def reasons(draft: Draft) -> dict[str, str]:
+    return {choice.name: choice.reason for choice in draft.left_out}
+
+
+def json_sample(make: Callable[[int], dict[str, object]], count: int = 400) -> Draft:
+    return infer(framed(*(json.dumps(make(i)) for i in range(count))))
+
+
+def test_json_fields_get_encodings_by_their_values() -> None:
+    draft = json_sample(
+        lambda i: {
+            "time": f"2026-01-01T00:{i // 60:02d}:{i % 60:02d}Z",
+            "host": f"web-{i * i % 3}",
+            "status": [200, 404, 500][i % 3],
+            "bytes": chance.random() * 1000,
+            "tls": i % 7 == 0,
+            "client": f"10.0.{i % 50}.{i % 200}",
+            "path": f"/item/{i % 90}",
+            "message": f"user u{i % 77} did thing {chance.randrange(10**6)} at once",
+            "level": "always",
+            "nested": {"depth": i % 11},
+        }
+    )
+
+    assert draft.parser == "json_lines"
+    assert (draft.time, draft.key) == ("time", "client")
+    assert kinds(draft) == {
+        "host": "categorical", "status": "categorical", "bytes": "numeric", "tls": "boolean", "client": "ip",
+        "path": "path", "message": "text", "level": "categorical", "nested.depth": "numeric",
+    }  # fmt: skip
+
+
+def test_what_says_nothing_is_left_out_with_the_reason() -> None:
+    draft = json_sample(
+        lambda i: {
+            "value": chance.random(),
+            "seen": 1000 + i,
+            "pid": chance.randrange(30_000),
+            "trace": f"{chance.getrandbits(128):032x}",
+            "never": None,
+            "mode": "abc"[i % 3],
+            "mode_again": "xyz"[i % 3],
+        }
+    )
+
+    found = reasons(draft)
+    assert kinds(draft).keys() | found.keys() == {"value", "seen", "pid", "trace", "never", "mode", "mode_again"}
+    assert kinds(draft)["value"] == "numeric"
+    assert "only ever grows" in found["seen"]
+    assert "by its name" in found["pid"]
+    assert "opaque" in found["trace"]
+    assert "never occurs" in found["never"]
+    (again,) = {"mode", "mode_again"} & found.keys()  # fields come in no promised order
+    assert "says the same as mode" in found[again]
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("2026-01-01 00:00:{:02d} status installed pkg-{:d}", {"message": "text"}),
+        ("[Sun Dec 04 04:47:{:02d} 2005] [error] mod_jk child {:d} in error", {"message": "text"}),
+        ("081109 2036{:02d} 148 INFO dfs.DataNode: block {:d} served", {"message": "text"}),
+    ],
+)
+def test_text_with_a_time_before_it_is_read_with_a_pattern(line: str, fields: dict[str, str]) -> None:
+    draft = infer(framed(*(line.format(i % 60, chance.randrange(10**6)) for i in range(300))))
+
+    assert (draft.parser, draft.time) == ("regex", "time")
+    assert {name: kind for name, kind in kinds(draft).items() if name in fields} == fields
+
+
+def test_a_level_behind_the_time_is_a_field_of_its_own() -> None:
+    levels = ("INFO", "WARN", "ERROR")
+    draft = infer(framed(*(f"2026/01/01 00:00:{i % 60:02d} [{levels[i % 3]}] thing {i}" for i in range(300))))
+
+    assert kinds(draft)["level"] == "categorical"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["OpenSSH_2k.log", "Linux_2k.log"])
+def test_real_syslog_is_read_as_syslog(data_dir: Path, name: str) -> None:
+    draft = infer(read_sample([str(data_dir / "logs" / name)]))
+
+    assert (draft.parser, draft.time, draft.unparsed) == ("syslog", "time", 0)
+    assert kinds(draft)["message"] == "text"
+    assert "pid" in reasons(draft)
+
+
+def test_the_header_of_a_csv_names_the_columns_and_is_no_record() -> None:
+    rows = [f"{i % 24},{chance.random():.3f},{'ab'[i % 2]}" for i in range(300)]
+    draft = infer(framed("hour,load,mode", *rows))
+
+    assert draft.parser_options["columns"] == ["hour", "load", "mode"]
+    assert (draft.records, draft.unparsed) == (300, 0)
+
+
+def test_a_drafted_configuration_is_valid_and_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "no: strange #name.log"
+    log.write_text(
+        "".join(
+            json.dumps({"on": i % 5, "1e5": i % 3, "${env:X}": "ab"[i % 2], "@version": "1"}) + "\n" for i in range(300)
+        )
+    )
+
+    text, draft = draft_config([str(log)], stream=None, state_dir=tmp_path / "state", listen=None)
+
+    config = load_config_text(text, "drafted")
+    (stream,) = config.streams.values()
+    assert set(stream.features) == {"1e5", "${env:X}", "on", "@version"} == {choice.name for choice in draft.features}
+    assert stream.source.options.model_dump()["include"] == [str(log)]
+    assert all("  # " in line for line in text.splitlines() if line.startswith("      "))
+
+
+@pytest.mark.parametrize(
+    ("samples", "name"),
+    [(["/var/log/nginx/access.log"], "access"), (["-"], "stdin"), (["Ünïcode.log"], "n-code"), (["...x"], "log")],
+)
+def test_a_stream_is_named_after_its_file(samples: list[str], name: str) -> None:
+    assert stream_name(samples) == name
+
+
+def test_an_empty_sample_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.log").touch()
+
+    with pytest.raises(NoInputError, match="no line to learn from"):
+        read_sample([str(tmp_path / "empty.log")])
+
+
+def test_an_existing_configuration_is_kept_unless_forced(tmp_path: Path) -> None:
+    path = tmp_path / "aemonitor.yaml"
+    path.write_text("mine")
+    with pytest.raises(CannotCreateError, match="exists; give another name with -o, or --force"):
+        write_config("new", path, force=False)
+    assert path.read_text() == "mine"
+
+    write_config("new", path, force=True)
+
+    assert path.read_text() == "new"
