@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatch
 from functools import partial
+from glob import glob
 from pathlib import Path
 
 import pyarrow as pa
@@ -95,6 +97,7 @@ def _plan(config: Config, *, streams: Sequence[str], once: bool, from_stdin: boo
     chosen = chosen_streams(config, streams)
     if from_stdin and len(chosen) != 1:
         raise UsageError(f"--stdin needs --stream, since there are several streams: {', '.join(chosen)}")
+    refuse_feedback(config, chosen)
     return Plan(
         streams={name: _stream_plan(config, name, stream, once, from_stdin) for name, stream in chosen.items()},
         sinks=_sink_plans(config, chosen),
@@ -103,6 +106,34 @@ def _plan(config: Config, *, streams: Sequence[str], once: bool, from_stdin: boo
         max_batch_records=config.limits.max_batch_records,
         turn_bytes=min(TURN_BYTES, config.limits.queue_bytes),
     )
+
+
+def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None:
+    """A stream must not read what a sink writes: each alert would be a record that alerts again.
+
+    Raises:
+        UsageError: it would; the message names both.
+    """
+    for name, stream in streams.items():
+        for sink_name, sink in config.sinks.items():
+            path = Path(getattr(sink.options, "path", "-")).absolute()
+            if _reads(stream.source.options, path):
+                raise UsageError(
+                    f"sink {sink_name} writes {path}, which stream {name} reads: every alert would be read as a record; "
+                    "write the alerts elsewhere or narrow the stream's `include`"
+                )
+
+
+def _reads(options: object, path: Path) -> bool:
+    """Whether a source with these options would read the file, or would if it were there."""
+
+    def matches(pattern: str) -> bool:
+        near = Path(pattern).parent == path.parent and fnmatch(path.name, Path(pattern).name)
+        return near or str(path) in glob(pattern, recursive=True)  # noqa: PTH207 - patterns are absolute
+
+    include: Sequence[str] = getattr(options, "include", ())
+    exclude: Sequence[str] = getattr(options, "exclude", ())
+    return any(map(matches, include)) and not any(map(matches, exclude))
 
 
 def _stream_plan(config: Config, name: str, stream: StreamConfig, once: bool, from_stdin: bool) -> StreamPlan:

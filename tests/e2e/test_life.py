@@ -199,6 +199,15 @@ def test_a_second_daemon_on_the_same_state_directory_is_turned_away(running: Sit
         running.close()
 
 
+def test_a_stream_that_would_read_its_own_alerts_is_refused(site: Site) -> None:
+    site.alerts_file = site.log.parent / "alerts.jsonl"
+    site.configure("json_lines", ["level: numeric", "mode: categorical"], include=str(site.log.parent / "*"))
+
+    done = aemonitor("run", "-c", str(site.config), "--once", code=2)
+
+    assert "sink file writes" in done.stderr.decode()
+
+
 def test_without_a_model_the_daemon_says_what_to_do(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.configure("json_lines", ["level: numeric"])
