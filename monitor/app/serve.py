@@ -119,7 +119,7 @@ def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None
             path = Path(getattr(sink.options, "path", "-")).absolute()
             if _reads(stream.source.options, path):
                 raise UsageError(
-                    f"sink {sink_name} writes {path}, which stream {name} reads: every alert would be read as a record; "
+                    f"sink {sink_name} writes {path}, which stream {name} reads: each alert would be read as a record; "
                     "write the alerts elsewhere or narrow the stream's `include`"
                 )
 

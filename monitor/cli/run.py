@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from monitor.cli import config_option
-
-ANOMALIES_FOUND = 3
+from monitor.cli.exits import ExitCode
 
 
 @click.command("run", short_help="Score records as they come and raise alerts.")
@@ -35,4 +34,4 @@ def command(
             err=True,
         )
     if fail_on_anomaly and ended.counts.alerts:
-        raise SystemExit(ANOMALIES_FOUND)
+        raise SystemExit(ExitCode.ANOMALIES_FOUND)

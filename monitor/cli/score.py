@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli import config_option
+from monitor.cli.exits import ExitCode
 
 if TYPE_CHECKING:
     from monitor.reporting.score_rows import ScoreRow
-
-ANOMALIES_FOUND = 3
 
 
 @click.command("score", short_help="Score files offline with the published model.")
@@ -44,7 +43,7 @@ def command(
         click.echo(_text(highest, form, header=True), nl=False)
     click.echo(f"{records:,} records, {anomalies:,} above the threshold", err=True)
     if fail_on_anomaly and anomalies:
-        raise SystemExit(ANOMALIES_FOUND)
+        raise SystemExit(ExitCode.ANOMALIES_FOUND)
 
 
 def _text(rows: list[ScoreRow], form: str, *, header: bool) -> str:

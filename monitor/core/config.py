@@ -136,12 +136,6 @@ class LimitsConfig(StrictModel):
     max_batch_records: int = Field(
         default=8192, ge=1, le=1_000_000, description="Most records that are scored and committed together."
     )
-    max_batch_delay_ms: int = Field(
-        default=25,
-        ge=0,
-        le=60_000,
-        description="Longest time that wake-ups are collected before reading, milliseconds.",
-    )
     queue_bytes: int = Field(
         default=8 * 1024 * 1024, ge=65_536, description="Most bytes read but not yet scored, for all streams together."
     )

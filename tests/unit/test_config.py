@@ -112,7 +112,6 @@ def test_defaults_fill_a_minimal_configuration() -> None:
     assert (config.server.address, config.device, config.state_dir) == (("127.0.0.1", 9464), "auto", None)
     assert config.limits.model_dump() == {
         "max_batch_records": 8192,
-        "max_batch_delay_ms": 25,
         "queue_bytes": 8_388_608,
         "max_record_bytes": 262_144,
     }
@@ -123,7 +122,7 @@ def test_everything_written_arrives() -> None:
 server: {listen: "[::1]:0"}
 state_dir: /var/lib/x
 device: cuda:1
-limits: {max_batch_records: 10, max_batch_delay_ms: 0, queue_bytes: 65536, max_record_bytes: 256}
+limits: {max_batch_records: 10, queue_bytes: 65536, max_record_bytes: 256}
 streams:
   web-1_a:
     source: {files: {include: [a, b], path: /x, rate: 2, tls: {verify: false}}}
