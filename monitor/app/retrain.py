@@ -43,6 +43,7 @@ class Report(msgspec.Struct, frozen=True):
     error_high: float
     state: str
     left_out: dict[str, str]
+    device: str
 
     def text(self) -> str:
         """The report for a person."""
@@ -51,6 +52,7 @@ class Report(msgspec.Struct, frozen=True):
             f"stream {self.stream}: {self.records_read:,} records read"
             + (f", {self.unparsed:,} of them do not parse" if self.unparsed else ""),
             f"  split      {self.train:,} to learn, {self.early_stop:,} to stop by, {self.calibration:,} to calibrate",
+            f"  device     {self.device}",
             f"  network    {layers} ({self.columns} columns), best of {self.epochs} epochs: {self.best_epoch}",
             f"  benign     errors {self.error_low:.4g} to {self.error_high:.4g} are scores 0 to 1"
             + ("" if self.state == "ok" else f" ({STATES[self.state]})"),
@@ -97,7 +99,6 @@ def _retrain(
     progress: Progress,
 ) -> Report:
     device, message = choose_device(config.device)
-    progress(message, 0, 0, "")
     records, read, unparsed = gather(_benign(config, name, stream, inputs, progress), max_records)
 
     def on_epoch(epoch: Epoch) -> None:
@@ -105,7 +106,7 @@ def _retrain(
 
     trained = train(name, records, build_encoders(stream), stream.model, stream.alert.threshold, device, on_epoch)
     version = None if dry_run else publish(models_root(config), trained.contents, now=SystemClock().now())
-    return _report(name, trained, version, read, unparsed)
+    return _report(name, trained, version, read, unparsed, message)
 
 
 def _benign(
@@ -138,7 +139,7 @@ def source_files(name: str, stream: StreamConfig) -> list[Path]:
     return files
 
 
-def _report(name: str, trained: Trained, version: str | None, read: int, unparsed: int) -> Report:
+def _report(name: str, trained: Trained, version: str | None, read: int, unparsed: int, device: str) -> Report:
     contents = trained.contents
     history = contents.history
     best = next((epoch for epoch in history.epochs if epoch.number == history.best_epoch), None)
@@ -159,4 +160,5 @@ def _report(name: str, trained: Trained, version: str | None, read: int, unparse
         error_high=contents.calibration.high,
         state=contents.calibration.state,
         left_out=dict(trained.features.left_out),
+        device=device,
     )
