@@ -38,14 +38,7 @@ def without_lines() -> RawBatch:
 
 def keep(records: RecordBatch, mask: Bools) -> RecordBatch:
     """The rows where ``mask`` [n] is True, without their text."""
-    chosen = pa.array(mask)
-    return RecordBatch(
-        raw=without_lines(),
-        columns={name: column.filter(chosen) for name, column in records.columns.items()},
-        ok=records.ok[mask],
-        times=None if records.times is None else records.times[mask],
-        keys=None if records.keys is None else records.keys.filter(chosen),
-    )
+    return take(records, np.flatnonzero(mask))
 
 
 def take(records: RecordBatch, rows: I64) -> RecordBatch:
