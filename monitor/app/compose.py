@@ -19,7 +19,7 @@ from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.framing import Framer
 from monitor.ingest.reading import Ingest, TimeColumn, wanted_fields
-from monitor.model.bundle import Bundle, current_version, load, stream_directory
+from monitor.model.bundle import Bundle, BundleContents, current_version, load, stream_directory
 from monitor.model.device import choose_device
 from monitor.plugins import resolve_state_dir
 from monitor.scoring.l1 import L1Scorer
@@ -82,7 +82,7 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
     stream = config.streams[name]
     bundle = load_bundle(config, name, version)
     contents = bundle.contents
-    features = FeatureSpace.restore(contents.features, partial(plugins.module, "encoders"))
+    features = restore_features(contents)
     check_fit(name, stream, bundle, features)
     scorer = L1Scorer(contents.module, features.layout, contents.calibration, choose_device(config.device)[0])
     alerts = AlertWriter(
@@ -90,6 +90,16 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
     )
     ingest = build_ingest(stream, features.fields, context=features.needs_context)
     return Pipeline(name, ingest, features, scorer, Decider(stream.alert.threshold), alerts)
+
+
+def restore_features(contents: BundleContents) -> FeatureSpace:
+    """The features as they were fitted for a model.
+
+    Raises:
+        BundleError: they are damaged, or of a kind this version does not know.
+    """
+    module = partial(plugins.module, "encoders")
+    return FeatureSpace.restore(contents.features, module, novelty=contents.config.novelty)
 
 
 def load_bundle(config: Config, name: str, version: str | None) -> Bundle:

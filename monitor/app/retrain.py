@@ -39,6 +39,9 @@ class Report(msgspec.Struct, frozen=True):
     epochs: int
     best_epoch: int
     loss: float | None
+    explained: float | None
+    collapsed: bool
+    split: str
     error_low: float
     error_high: float
     state: str
@@ -51,9 +54,10 @@ class Report(msgspec.Struct, frozen=True):
         lines = [
             f"stream {self.stream}: {self.records_read:,} records read"
             + (f", {self.unparsed:,} of them do not parse" if self.unparsed else ""),
-            f"  split      {self.train:,} to learn, {self.early_stop:,} to stop by, {self.calibration:,} to calibrate",
+            f"  split      {self._split()}",
             f"  device     {self.device}",
             f"  network    {layers} ({self.columns} columns), best of {self.epochs} epochs: {self.best_epoch}",
+            *([f"  learned    {self._learned()}"] if self.explained is not None else []),
             f"  benign     errors {self.error_low:.4g} to {self.error_high:.4g} are scores 0 to 1"
             + ("" if self.state == "ok" else f" ({STATES[self.state]})"),
             *(f"  left out   {name}: {reason}" for name, reason in self.left_out.items()),
@@ -61,6 +65,21 @@ class Report(msgspec.Struct, frozen=True):
         ]
         return "\n".join(lines)
 
+    def _split(self) -> str:
+        if self.split == "none":
+            return f"none: the same {self.train:,} records to learn and to calibrate; new ones will score higher"
+        return f"{self.train:,} to learn, {self.early_stop:,} to stop by, {self.calibration:,} to calibrate"
+
+    def _learned(self) -> str:
+        share = max(0.0, self.explained or 0.0)
+        reproduced = f"{share:.1%} of the variation of the calibration records is reproduced"
+        return f"{reproduced}: {COLLAPSED}" if self.collapsed else reproduced
+
+
+COLLAPSED = (
+    "the network collapsed, it answers every record alike. Try model.optimizer: adam, another activation than relu, "
+    "init: glorot_uniform, more epochs or a higher learning_rate"
+)
 
 STATES = {
     "few": "fewer than 100 calibration records: expect false alerts",
@@ -102,7 +121,8 @@ def _retrain(
     records, read, unparsed = gather(_benign(config, name, stream, inputs, progress), max_records)
 
     def on_epoch(epoch: Epoch) -> None:
-        progress(f"{name}: training", epoch.number, stream.model.epochs, f"loss {epoch.loss:.5f}")
+        held_out = "" if epoch.validation_loss is None else f", held out {epoch.validation_loss:.5g}"
+        progress(f"{name}: training", epoch.number, stream.model.epochs, f"loss {epoch.loss:.5g}{held_out}")
 
     trained = train(name, records, build_encoders(stream), stream.model, stream.alert.threshold, device, on_epoch)
     version = None if dry_run else publish(models_root(config), trained.contents, now=SystemClock().now())
@@ -156,6 +176,9 @@ def _report(name: str, trained: Trained, version: str | None, read: int, unparse
         epochs=len(history.epochs),
         best_epoch=history.best_epoch,
         loss=None if best is None else best.loss,
+        explained=history.explained,
+        collapsed=history.collapsed,
+        split=contents.config.split,
         error_low=contents.calibration.low,
         error_high=contents.calibration.high,
         state=contents.calibration.state,

@@ -28,6 +28,8 @@ _NUMBER_LIST = rf"^\[\s*{_FINITE}(?:\s*,\s*{_FINITE})*\s*\]$"
 _BRACKETED = r"^\[[^\[\]]*\]$"
 _NO_BRACKETS = r"^[^\[\]]+$"
 _SEPARATORS = r"\s*[,;|]\s*|\s+"
+_ONE_SEPARATOR = {" ": r"[,;|\t\n\f\r]|  ", ",": r"[;|\s]"}
+"""Separators, and what must not occur for them to be the only one."""
 _TRUE = pa.array(["true", "yes", "on", "1"])
 _FALSE = pa.array(["false", "no", "off", "0"])
 _TRUE_OR_FALSE = pa.array(["true", "false"])
@@ -79,11 +81,39 @@ def to_vector(strings: Column) -> Column:
     bracketed = pc.match_substring_regex(trimmed, _BRACKETED)
     plain = pc.match_substring_regex(trimmed, _NO_BRACKETS)
     inner = pc.if_else(pc.or_(bracketed, plain), pc.ascii_trim(trimmed, "[] \t\r\n\v\f"), None)
-    texts = pc.split_pattern(pc.replace_substring_regex(inner, _SEPARATORS, ","), ",")
+    texts = _split(inner)
     numbers = pc.fill_null(to_number(texts.values), np.nan)
     lists = pa.ListArray.from_arrays(texts.offsets, numbers, mask=pc.is_null(texts))
     lists = pc.if_else(pc.equal(inner, ""), pa.scalar([], ARROW_TYPES[FieldType.VECTOR]), lists)
     return pc.if_else(pc.or_(bracketed, _any_number(lists)), lists, None)
+
+
+def _split(inner: Column) -> Column:
+    """The elements of each text as text. One and the same separator throughout is split five times faster."""
+    if _any(pc.match_substring(inner, ", ")):
+        inner = pc.replace_substring(inner, ", ", ",")  # the usual way to write them, and it means the same
+    for separator, anything_else in _ONE_SEPARATOR.items():
+        if not _any(pc.match_substring_regex(inner, anything_else)):
+            return _split_at(inner, separator)
+    return pc.split_pattern(pc.replace_substring_regex(inner, _SEPARATORS, ","), ",")
+
+
+def _split_at(strings: Column, separator: str) -> Column:
+    """What ``split_pattern`` does, many times faster: all elements at once, by the places of the separators."""
+    if strings.null_count or not len(strings):
+        return pc.split_pattern(strings, separator)
+    bounds = np.frombuffer(strings.buffers()[1], dtype=np.int32)[strings.offset :][: len(strings) + 1]
+    text = np.frombuffer(strings.buffers()[2] or b"", dtype=np.uint8)[bounds[0] : bounds[-1]]
+    places = np.flatnonzero(text == ord(separator))
+    ends = bounds[1:] - bounds[0]
+    before = np.searchsorted(places, ends)  # separators up to the end of each text
+    # An element ends at a separator or with its text; all ends move up when the separators go.
+    stops = np.insert(places - np.arange(len(places)), before, ends - before)
+    offsets = pa.py_buffer(np.append(0, stops).astype(np.int32))
+    bare = text.tobytes().translate(None, separator.encode())
+    elements = pa.StringArray.from_buffers(len(stops), offsets, pa.py_buffer(bare))
+    firsts = np.append(0, before + np.arange(1, len(ends) + 1))
+    return pa.ListArray.from_arrays(pa.array(firsts, pa.int32()), elements)
 
 
 def _any_number(lists: Column) -> Column:
@@ -127,6 +157,10 @@ def _natural_type(strings: Column) -> FieldType:
 
 def _all(flags: Column) -> bool:
     return bool(pc.all(flags).as_py())
+
+
+def _any(flags: Column) -> bool:
+    return bool(pc.any(flags).as_py())
 
 
 def typed(found: Mapping[str, Column], fields: Sequence[Field] | None, rows: int) -> dict[Field, Column]:

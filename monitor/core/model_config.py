@@ -62,6 +62,17 @@ class ModelConfig(StrictModel):
         description="Stop after this many epochs without improvement on held-out records and keep the best weights; "
         "0 trains every epoch and keeps the last weights.",
     )
+    split: Literal["time", "none"] = Field(
+        default="time",
+        description="`time`: the oldest 70 % of the records train, the next 10 % decide when to stop, the newest 20 % "
+        "set the benign range. `none`: every record trains and sets the range, as published autoencoders often do; "
+        "records that were learned look better than new ones, so expect more false alerts.",
+    )
+    novelty: bool = Field(
+        default=True,
+        description="Add to the error what benign data never showed: unseen values, changed constants, numbers outside "
+        "of everything benign. `false`: the reconstruction error alone, as published autoencoders have it.",
+    )
     seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of initial weights, shuffling, noise and masking.")
 
     @model_validator(mode="after")

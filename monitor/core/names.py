@@ -1,14 +1,21 @@
-"""Near names: what a person probably meant when a name is not known, and how names and values are shown in messages."""
+"""Names as people write them: near ones, ranges of them, and how names and values are shown in messages."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from monitor.core.printable import printable
 
 SHOWN_CHARACTERS = 60
 """A name or value longer than this is cut in messages: enough to recognise it, too little to flood a terminal."""
+
+MOST_NAMES = 65_536
+"""So many names ranges may make in all: more make a network that no machine trains."""
+
+# No more digits than a name may sensibly have: others are part of the name.
+_RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 
 
 def quoted(text: str) -> str:
@@ -57,6 +64,37 @@ def listed(names: Iterable[str], last: str = ", ") -> str:
     """
     shown = [quoted(name) for name in names]
     return last.join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
+
+
+def expanded(names: Iterable[str]) -> list[str]:
+    """Names, each range such as ``pixel{1..784}`` written out; zeros in front of its start are kept.
+
+    >>> expanded(["label", "pixel{08..10}"])
+    ['label', 'pixel08', 'pixel09', 'pixel10']
+
+    Raises:
+        ValueError: a range runs backwards, a name has two, or there are too many names.
+    """
+    written: list[str] = []
+    for name in names:
+        written += _written_out(name)
+        if len(written) > MOST_NAMES:
+            raise ValueError(f"more than {MOST_NAMES:,} names, up to {quoted(name)}")
+    return written
+
+
+def _written_out(name: str) -> list[str]:
+    """The names that one stands for, but no more than are already too many."""
+    before, *found = _RANGE.split(name)  # start, end and what follows, for each range
+    if not found:
+        return [name]
+    if len(found) > 3:
+        raise ValueError(f"{quoted(name)} has more than one range")
+    start, end, after = found
+    if int(end) < int(start):
+        raise ValueError(f"the range in {quoted(name)} runs backwards")
+    numbers = range(int(start), int(end) + 1)[: MOST_NAMES + 1]
+    return [f"{before}{number:0{len(start)}d}{after}" for number in numbers]
 
 
 def _spelling(name: str) -> str:

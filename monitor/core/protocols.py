@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from monitor.core.accounting import FileState, Position
-from monitor.core.arrays import F32
+from monitor.core.arrays import F32, Column
 from monitor.core.clock import Clock
 from monitor.core.records import Chunk, Field, RawBatch, RecordBatch
 from monitor.core.strict import StrictModel
@@ -97,6 +97,8 @@ class FittedEncoder(Protocol):
     ``encode`` gets both views zeroed, one row a record, and writes them in place, also for rows that are not ok (their
     values are missing): finite always, 0 in novelty columns for whatever benign data showed.
     ``explain`` gets one encoded row and its reconstruction (network columns only); its texts are printable.
+    ``decode`` turns network columns [n, columns], a reconstruction say, back into values of the fields it reads, each a
+    column of n values of the field's type; empty where the encoding cannot be undone (hashed text, paths, times).
     ``state`` is plain JSON data; the module's ``restore(config, field, state)`` gives an equal encoder.
     """
 
@@ -106,6 +108,7 @@ class FittedEncoder(Protocol):
     def novelty(self) -> tuple[str, ...]: ...
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None: ...
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding: ...
+    def decode(self, columns: F32) -> Mapping[Field, Column]: ...
     def state(self) -> Mapping[str, Any]: ...
 
 

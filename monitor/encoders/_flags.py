@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from monitor.core.arrays import F32, Bools
 from monitor.core.novelty import never
 from monitor.encoders._wording import MISSING
@@ -70,6 +72,12 @@ class Flags:
             if expected > 0.5:
                 return name
         return None
+
+    def shows(self, columns: F32, *names: str) -> Bools:
+        """Which rows of flag columns [n, len(columns)], a reconstruction perhaps, are in one of the named states."""
+        wanted = [place for place, name in enumerate(self.columns) if name in names]
+        rows: Bools = np.logical_or.reduce(columns[:, wanted] > 0.5, axis=1)
+        return rows
 
     def range_suffix(self) -> str:
         """What the benign range says of these states, such as ``, or missing``."""

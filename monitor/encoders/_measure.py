@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from monitor.core.arrays import F32, F64, Bools
+from monitor.core.arrays import F32, F64, Bools, Column
 from monitor.core.errors import DataError
 from monitor.core.novelty import beyond, changed, distance
 from monitor.core.protocols import Finding
@@ -111,6 +112,14 @@ class Measure:
         value = expected if expected is not None else self._expected(reconstruction)
         return Finding(value, self._range() + self.flags.range_suffix(), reason)
 
+    def decode(self, columns: F32) -> Column:
+        """Numbers [n] from network columns [n, len(self.columns)]; null in any state that is not a number."""
+        values = np.full(len(columns), self.low) if self.scaling is None else self.scaling.decode(columns[:, 0])
+        if self.whole:
+            values = np.rint(values) + 0.0  # no -0.0
+        states = self.flags.shows(columns[:, 1 if self.scaling else 0 :], *self.flags.names)
+        return pa.array(values, type=pa.float64(), mask=states)
+
     def state(self) -> dict[str, Any]:
         """Plain JSON: an infinite end of the range is written as text, which JSON has no number for."""
         return {
@@ -150,7 +159,7 @@ class Measure:
     def _expected(self, reconstruction: F32) -> float | int:
         if self.scaling is None:
             return rounded(self.low, 0.0)
-        value = min(max(self.scaling.inverse(float(reconstruction[0])), self.low), self.high)
+        value = min(max(float(self.scaling.inverse(reconstruction[:1].astype(np.float64))[0]), self.low), self.high)
         resolution = abs(value) / 1000 if self.scaling.unit else self.span / 500
         return rounded(value, max(resolution, 1.0) if self.whole else resolution)
 

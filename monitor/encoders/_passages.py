@@ -17,7 +17,7 @@ import numpy as np
 from monitor.core.arrays import F32, F64, I64, Bools, Column
 from monitor.core.errors import DataError
 from monitor.core.protocols import Finding
-from monitor.core.records import FieldType, RecordBatch
+from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strings import U64, Texts, pieces
 from monitor.core.tokens import Tokens, tokenise
 from monitor.encoders._flags import Flags
@@ -130,6 +130,9 @@ class FittedPassages:
         missing = self.flags.expected(reconstruction[states:])
         nearest = self.phrases.expected((columns if new else reconstruction)[:words])
         return Finding(missing or nearest, self._range() + self.flags.range_suffix(), reason)
+
+    def decode(self, columns: F32) -> Mapping[Field, Column]:  # noqa: ARG002 - words were hashed
+        return {}
 
     def state(self) -> Mapping[str, Any]:
         return {

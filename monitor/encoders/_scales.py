@@ -11,7 +11,7 @@ import numpy as np
 from monitor.core.arrays import F32, F64, I64, Bools
 from monitor.core.errors import DataError
 from monitor.core.novelty import beyond, changed, unseen
-from monitor.encoders._scaling import LIMIT, check_divisor, spread
+from monitor.encoders._scaling import LIMIT, check_divisor, spread, tidied
 
 ARRAYS = ("centres", "halves", "neutral", "constants")
 SLICE = 65_536
@@ -25,7 +25,7 @@ class Scales:
     """Column i = (value - centres[i]) / halves[i], cut off at ``floor`` and ``ceiling``; ``neutral`` if no number.
 
     ``low`` to ``high`` is the benign range of all columns taken together, not cut off. The entries ``constant`` were
-    always ``constants`` in benign data; a change of one weighs ``strength`` bans.
+    always ``constants`` in benign data; a change of one weighs ``strength`` bans. ``whole``: none had a fraction.
     """
 
     centres: F64  # [d]
@@ -38,6 +38,7 @@ class Scales:
     constant: I64  # [c]
     constants: F64  # [c]
     strength: float
+    whole: bool
 
     def apply(self, values: F64) -> F64:
         """Columns of ``values`` [n, d], not cut off: never NaN, but they may be infinite."""
@@ -47,8 +48,16 @@ class Scales:
 
     def inverse(self, columns: F32) -> F64:
         """The values of one row of columns [d], kept inside the benign range."""
+        return self._values(columns, self.low, self.high)
+
+    def decode(self, columns: F32) -> F64:
+        """The values of columns [n, d], in digits that float32 can tell apart; whole where benign ones were."""
+        values = self._values(columns, self.floor, self.ceiling)
+        return np.rint(values) + 0.0 if self.whole else tidied(values, values - self.centres)  # no -0.0
+
+    def _values(self, columns: F32, low: float, high: float) -> F64:
         finite = np.where(np.isfinite(columns), columns, self.neutral)
-        return np.clip(finite, self.low, self.high) * self.halves + self.centres
+        return np.clip(finite, low, high) * self.halves + self.centres
 
     def beyond(self, scaled: F64, records: int) -> F64:
         """Strength of the entry farthest outside the benign range, [n], from ``apply``'s columns [n, d]."""
@@ -66,13 +75,13 @@ class Scales:
 
     def state(self) -> dict[str, Any]:
         state: dict[str, Any] = {name: getattr(self, name).tolist() for name in (*ARRAYS, "constant")}
-        return state | {name: getattr(self, name) for name in NUMBERS}
+        return state | {name: getattr(self, name) for name in NUMBERS} | {"whole": self.whole}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Scales:
         arrays: dict[str, Any] = {name: np.asarray(state[name], dtype=np.float64) for name in ARRAYS}
         plain: dict[str, Any] = {name: float(state[name]) for name in NUMBERS}
-        return cls(constant=np.asarray(state["constant"], dtype=np.int64), **arrays, **plain)
+        return cls(constant=np.asarray(state["constant"], dtype=np.int64), whole=state["whole"], **arrays, **plain)
 
 
 def fit_scales(values: F64, clip: float, divide_by: float | None, field: str) -> Scales:
@@ -97,7 +106,8 @@ def fit_scales(values: F64, clip: float, divide_by: float | None, field: str) ->
     floor, ceiling = (-clip, clip) if divide_by is None else (low - clip, high + clip)
     constant = np.flatnonzero(ends[0] == ends[1])
     strength = _change_strength(values, columns)
-    return Scales(centres, halves, neutral, low, high, floor, ceiling, constant, ends[0][constant], strength)
+    whole = all(bool((column == np.floor(column)).all()) for column in columns)
+    return Scales(centres, halves, neutral, low, high, floor, ceiling, constant, ends[0][constant], strength, whole)
 
 
 def _range(ends: F64) -> tuple[float, float]:

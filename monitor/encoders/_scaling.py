@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from monitor.core.arrays import F64
+from monitor.core.arrays import F32, F64
 from monitor.core.errors import DataError
 
 Scale = Literal["auto", "linear", "log"]
@@ -25,6 +24,12 @@ LOG_LIMIT = 1e30
 
 FIXED_LIMIT = 1e6
 """The largest column an explicit divisor may leave: beyond it float32 and every optimiser lose the small ones."""
+
+BLUR = 2e-6
+"""What float32 cannot tell apart, as a share of the distance from the centre: some steps of 6e-8, rounded up."""
+
+EXACT_POWER = 22
+"""The largest power of ten that a double holds exactly."""
 
 SKEW = 10.0
 """Upper tail this many times longer than the lower one, and this many times the typical value: take logarithms."""
@@ -56,14 +61,24 @@ class Scaling:
         result /= self.half
         return result
 
-    def inverse(self, column: float) -> float:
-        """The value, in original units, that has this column; of anything that is no number, the neutral value."""
-        column = column if math.isfinite(column) else self.neutral
-        straight = column * self.half + self.centre
-        if self.unit:
-            size = self.unit * math.expm1(min(abs(straight), 600.0))
-            straight = math.copysign(size, straight)
-        return min(max(straight, self.low), self.high)
+    def inverse(self, columns: F64) -> F64:
+        """The values, in original units, of ``columns`` [n]; of one that is no number, the neutral value."""
+        finite = np.where(np.isfinite(columns), columns, self.neutral)
+        with np.errstate(over="ignore"):
+            straight = finite * self.half + self.centre
+            if self.unit:
+                sizes = self.unit * np.expm1(np.minimum(np.abs(straight), 600.0))
+                straight = np.copysign(sizes, straight)
+        return np.clip(straight, self.low, self.high)
+
+    def decode(self, columns: F32) -> F64:
+        """``inverse`` of columns as the network has them, [n], in digits that float32 can tell apart."""
+        values = self.inverse(columns.astype(np.float64))
+        if not self.unit:
+            return tidied(values, values - self.centre)
+        # The error of a logarithm is one of a ratio; the longer the logarithm, the larger.
+        sizes = np.abs(values)
+        return tidied(values, (sizes + self.unit) * (np.log1p(sizes / self.unit) + self.half))
 
     def state(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,7 +102,7 @@ def fit_scaling(values: F64, scale: Scale, clip: float) -> Scaling:
     centre, half = spread(_bent(values, unit, signed=signed).astype(np.float64))
     limit = min(LIMIT, unit * LOG_LIMIT) if unit else LIMIT
     unbounded = Scaling(-limit, limit, unit, signed, centre, half)
-    low, high = unbounded.inverse(-clip), unbounded.inverse(clip)
+    low, high = unbounded.inverse(np.array([-clip, clip])).tolist()
     return Scaling(max(low, 0.0) if unit and not signed else low, high, unit, signed, centre, half)
 
 
@@ -129,6 +144,21 @@ def spread(values: F64) -> tuple[float, float]:
     if half <= 0.0:  # nearly all values are one: the few others set the width
         half = max(float(values.max()) - centre, centre - float(values.min()))
     return centre, half if half > 0.0 else max(abs(centre), 1.0)
+
+
+def tidied(values: F64, distances: F64) -> F64:
+    """``values`` without the digits that float32 made up; ``distances`` from the centre had its precision. Any shape.
+
+    >>> tidied(np.array([0.3199999928, 123456.7]), np.array([0.32, 1e9])).tolist()
+    [0.32, 123000.0]
+    """
+    with np.errstate(divide="ignore"):
+        digits = -np.floor(np.log10(np.abs(distances) * BLUR))
+    powers = 10.0 ** np.clip(np.abs(digits), 0.0, EXACT_POWER)
+    with np.errstate(over="ignore"):
+        tidy = np.where(digits > 0.0, np.rint(values * powers) / powers, np.rint(values / powers) * powers)
+    # With more digits than that, rounding would add errors instead of removing them.
+    return np.where(np.isfinite(tidy) & (np.abs(digits) <= EXACT_POWER), tidy, values) + 0.0  # no -0.0
 
 
 def _bent(values: F64, unit: float, *, signed: bool) -> Any:

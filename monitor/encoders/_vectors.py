@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.core.arrays import F64, I64, Bools
+from monitor.core.arrays import F64, I64, Bools, Column
 from monitor.core.records import FieldType, RecordBatch
 from monitor.encoders._reading import numbers, typed
 
@@ -55,6 +55,13 @@ def from_columns(batch: RecordBatch, columns: Sequence[str]) -> Entries:
     none = np.zeros(len(batch), dtype=np.bool_)
     missing = np.logical_and.reduce([none if mask is None else mask for _, mask in read])
     return _entries(values, missing, none)
+
+
+def to_array(values: F64, absent: Bools) -> Column:
+    """The rows of ``values`` [n, d] as an array field, null where ``absent`` [n]."""
+    rows, length = values.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int64) * length, pa.int32())
+    return pa.ListArray.from_arrays(offsets, values.ravel(), mask=pa.array(absent))
 
 
 def usual_length(batch: RecordBatch, field: str) -> int:

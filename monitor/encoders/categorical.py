@@ -11,15 +11,17 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field as Option
+from pydantic import model_validator
 
-from monitor.core.arrays import F32, I64, Bools
+from monitor.core.arrays import F32, I64, Bools, Column
 from monitor.core.errors import DataError
+from monitor.core.names import quoted
 from monitor.core.novelty import changed, unseen
 from monitor.core.printable import printable
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
@@ -35,6 +37,9 @@ MOST_SEEN = 100_000
 FAINT = 0.3
 """An unseen value that weighs fewer bans (every second value is new) is nothing to remember the others for."""
 
+RARE = "<rare>"
+"""The column of all rare values, and the text that stands for one of them."""
+
 LISTED = 5
 """The benign range names so many values."""
 
@@ -48,6 +53,26 @@ class Config(StrictModel):
     min_count: int = Option(
         default=2, ge=1, description="Values seen fewer times in benign data have no column: they share `rare`."
     )
+    values: list[str] | None = Option(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="Exactly these values have a column, in this order, even those that benign data never had. Any "
+        "other has none, and is a novelty if benign data never had it.",
+    )
+
+    @model_validator(mode="after")
+    def _one_vocabulary(self) -> Self:
+        if self.values is None:
+            return self
+        if twice := [value for value, count in Counter(self.values).items() if count > 1]:
+            raise ValueError(f"values names {quoted(twice[0])} twice")
+        options = type(self).model_fields
+        if set_too := [n for n in ("max_values", "min_count") if getattr(self, n) != options[n].default]:
+            raise ValueError(
+                f"give either values or {set_too[0]}: the listed values have columns, however rare they are"
+            )
+        return self
 
 
 EXAMPLE = """
@@ -71,17 +96,16 @@ class CategoricalEncoder:
         column = texts(batch, self.field)
         missing = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
         counts = _counts(column)
-        vocabulary = self._vocabulary(counts)
-        if not vocabulary:
-            raise DataError(
-                f"field {self.field!r}: none of its {len(counts):,} values occurs {self.config.min_count} times in "
-                f"{len(batch):,} benign records; an identifier, perhaps"
-            )
-        rare = {value: count for value, count in counts.items() if value not in set(vocabulary)}
+        vocabulary = self._vocabulary(counts, len(batch))
+        listed = set(vocabulary)
+        rare = {value: count for value, count in counts.items() if value not in listed}
         strength = unseen(counts.total(), sum(1 for count in counts.values() if count == 1))
         kept = not rare or (len(rare) <= MOST_SEEN and strength >= FAINT)
-        sizes = [counts[value] for value in vocabulary] + ([sum(rare.values())] if rare else [])
+        sizes = [counts[value] for value in vocabulary]
+        if rare and self.config.values is None:
+            sizes.append(sum(rare.values()))
         return FittedCategorical(
+            config=self.config,
             field=self.field,
             vocabulary=vocabulary,
             rare=frozenset(map(remembered, rare)) if kept else None,
@@ -90,9 +114,18 @@ class CategoricalEncoder:
             flags=Flags.learn({MISSING: missing}, len(batch)),
         )
 
-    def _vocabulary(self, counts: Counter[str]) -> tuple[str, ...]:
-        """The values with a column, the most frequent first; ties in the order of the alphabet."""
+    def _vocabulary(self, counts: Counter[str], records: int) -> tuple[str, ...]:
+        """The values with a column: as listed, or the most frequent first; ties in the order of the alphabet."""
+        if self.config.values is not None:
+            if not counts.keys() & set(self.config.values):
+                raise DataError(f"field {self.field!r}: none of the listed values in any of {records:,} benign records")
+            return tuple(self.config.values)
         frequent = [v for v, count in counts.items() if count >= self.config.min_count and len(v) <= LONGEST]
+        if not frequent:
+            raise DataError(
+                f"field {self.field!r}: none of its {len(counts):,} values occurs {self.config.min_count} times in "
+                f"{records:,} benign records; an identifier, perhaps"
+            )
         return tuple(sorted(frequent, key=lambda value: (-counts[value], value))[: self.config.max_values])
 
 
@@ -100,10 +133,11 @@ class CategoricalEncoder:
 class FittedCategorical:
     """The values benign data showed.
 
-    ``shares`` are the benign shares of the vocabulary and, if there are rare values, of these together. ``rare`` is
-    None when they were not remembered; then no value is known to be new.
+    ``shares`` are the benign shares of the vocabulary and, if they have a column, of all others together. ``rare`` are
+    these others, None when they were not remembered; then no value is known to be new.
     """
 
+    config: Config
     field: str
     vocabulary: tuple[str, ...]
     rare: frozenset[str] | None
@@ -113,33 +147,34 @@ class FittedCategorical:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        values = (*map(_name, self.vocabulary), "<rare>")[: self._width]
+        values = (*map(_name, self.vocabulary), RARE)[: self._width]
         return (*values, *(f"<{name}>" for name in self.flags.columns))
 
     @property
     def novelty(self) -> tuple[str, ...]:
-        return (*("changed" if self.constant else "unseen",)[: self._own], *self.flags.novelty)
+        return (*("unseen" if self.constant is None else "changed",)[: self._own], *self.flags.novelty)
 
     @cached_property
     def has_rare(self) -> bool:
         return len(self.shares) > len(self.vocabulary)
 
     @cached_property
-    def constant(self) -> bool:
-        return len(self.vocabulary) == 1 and not self.has_rare
+    def constant(self) -> int | None:
+        """The only value benign data showed, by its place in the vocabulary; None if there were several."""
+        return self.shares.index(1.0) if 1.0 in self.shares else None
 
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
         column = texts(batch, self.field)
         index = _positions(column, self._values)
         known = index >= 0
-        if known.all():
-            if self._width:
-                columns[np.arange(len(index)), index] = 1.0
-            return
-        missing = column.is_null().to_numpy(zero_copy_only=False)
         if self._width:
             rows = np.flatnonzero(known)
             columns[rows, index[rows]] = 1.0
+        if self.constant is not None:
+            novelty[known & (index != self.constant), 0] = self._change
+        if known.all():
+            return
+        missing = column.is_null().to_numpy(zero_copy_only=False)
         self._encode_others(column, np.flatnonzero(~known & ~missing), columns, novelty)
         if MISSING in self.flags.novelty:
             columns[missing, : self._width] = self._neutral
@@ -156,6 +191,17 @@ class FittedCategorical:
         )
         return Finding(self._expected(reconstruction), self._range() + self.flags.range_suffix(), reason)
 
+    def decode(self, columns: F32) -> Mapping[Field, Column]:
+        """The value of the largest column, ``<rare>`` for the rare ones; null where missing is larger still."""
+        words = pa.array([*self.vocabulary, RARE, None], pa.string())
+        missing = np.full(len(columns), len(words) - 1)
+        if not self._width:
+            places = np.where(self.flags.shows(columns, MISSING), missing, 0)
+        else:
+            best = np.where(np.isnan(columns), -np.inf, columns).argmax(axis=1)
+            places = np.where(best < self._width, best, missing)
+        return {Field(self.field, FieldType.TEXT): words.take(pa.array(places))}
+
     def state(self) -> Mapping[str, Any]:
         return {
             "vocabulary": list(self.vocabulary),
@@ -171,13 +217,18 @@ class FittedCategorical:
 
     @cached_property
     def _width(self) -> int:
-        """Columns of values, without those of states: none if there is nothing to tell apart."""
-        return 0 if self.constant else len(self.shares)
+        """Columns of values, without those of states: none if there is nothing to tell apart and none was asked for."""
+        return len(self.shares) if self.constant is None or self.config.values is not None else 0
 
     @cached_property
     def _own(self) -> int:
         """Novelty columns of values: none if no value is known to be new."""
         return 0 if self.rare is None else 1
+
+    @cached_property
+    def _change(self) -> float:
+        """Strength of a value where benign data showed but one other."""
+        return float(changed(self.flags.records, np.zeros(1))[0])
 
     @cached_property
     def _neutral(self) -> F32:
@@ -194,11 +245,11 @@ class FittedCategorical:
             columns[rows, : self._width] = self._neutral
         if self.rare is not None:
             new = ~_among(column.take(pa.array(rows)), self.rare)
-            novelty[rows[new], 0] = changed(self.flags.records, np.zeros(1))[0] if self.constant else self.strength
+            novelty[rows[new], 0] = self.strength if self.constant is None else self._change
 
     def _new(self) -> str:
-        if self.constant:
-            return f"changed: always {_name(self.vocabulary[0])} in {self.flags.records:,} benign records"
+        if self.constant is not None:
+            return f"changed: always {_name(self.vocabulary[self.constant])} in {self.flags.records:,} benign records"
         return f"never seen in {self.flags.records:,} benign records"
 
     def _rareness(self, columns: F32) -> str | None:
@@ -216,10 +267,11 @@ class FittedCategorical:
         return "a rare value" if best < self._width else MISSING
 
     def _range(self) -> str:
-        if self.constant:
-            return f"always {_name(self.vocabulary[0])}"
-        listed = ", ".join(_name(value, 40) for value in self.vocabulary[:LISTED])
-        more = len(self.vocabulary) - LISTED
+        if self.constant is not None:
+            return f"always {_name(self.vocabulary[self.constant])}"
+        shown = [value for value, share in zip(self.vocabulary, self.shares, strict=False) if share > 0.0]
+        listed = ", ".join(_name(value, 40) for value in shown[:LISTED])
+        more = len(shown) - LISTED
         rare = " and rare values" if self.has_rare else ""
         return f"{listed}{f' and {more} more' if more > 0 else ''}{rare}"
 
@@ -256,9 +308,10 @@ def build(config: Config, field: str) -> Encoder:
     return CategoricalEncoder(config, field)
 
 
-def restore(config: Config, field: str, state: Mapping[str, Any]) -> FittedEncoder:  # noqa: ARG001
+def restore(config: Config, field: str, state: Mapping[str, Any]) -> FittedEncoder:
     """A fitted encoder as its ``state`` describes it."""
     return FittedCategorical(
+        config=config,
         field=field,
         vocabulary=tuple(state["vocabulary"]),
         rare=None if state["rare"] is None else frozenset(state["rare"]),

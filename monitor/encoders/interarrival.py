@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field as Option
 
-from monitor.core.arrays import F32, F64, I64, Bools
+from monitor.core.arrays import F32, F64, I64, Bools, Column
 from monitor.core.errors import DataError, StateError
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, RecordBatch
@@ -168,6 +168,9 @@ class FittedInterarrival:
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         return self.measure.explain(columns, novelty, reconstruction)
+
+    def decode(self, columns: F32) -> Mapping[Field, Column]:  # noqa: ARG002 - a gap is of no field
+        return {}
 
     def state(self) -> Mapping[str, Any]:
         return self.measure.state()

@@ -174,6 +174,9 @@ class FittedIp:
         expected = self.flags.expected(reconstruction[states:]) or self._expected(reconstruction)
         return Finding(expected, self._range() + self.flags.range_suffix(), reason)
 
+    def decode(self, columns: F32) -> Mapping[Field, Column]:  # noqa: ARG002 - networks, not addresses
+        return {}
+
     def state(self) -> Mapping[str, Any]:
         return {
             "records": self.records,

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field as Option
 from pydantic import model_validator
 
-from monitor.core.arrays import F32, F64, Bools
+from monitor.core.arrays import F32, F64, Bools, Column
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
@@ -104,6 +104,9 @@ class FittedNumeric:
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         return self.measure.explain(columns, novelty, reconstruction)
+
+    def decode(self, columns: F32) -> Mapping[Field, Column]:
+        return {Field(self.field, FieldType.NUMBER): self.measure.decode(columns)}
 
     def state(self) -> Mapping[str, Any]:
         return self.measure.state()

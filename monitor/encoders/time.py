@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field as Option
 from pydantic import field_validator
 
-from monitor.core.arrays import F32, F64, I64, Bools
+from monitor.core.arrays import F32, F64, I64, Bools, Column
 from monitor.core.errors import DataError
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, RecordBatch
@@ -126,6 +126,9 @@ class FittedTime:
             or ORDINARY
         )
         return Finding(expected, f"{_spans(self.hours)} {self.timezone}{self.flags.range_suffix()}", reason)
+
+    def decode(self, columns: F32) -> Mapping[Field, Column]:  # noqa: ARG002 - the event time is no field
+        return {}
 
     def state(self) -> Mapping[str, Any]:
         return {

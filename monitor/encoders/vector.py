@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field as Option
 from pydantic import model_validator
 
-from monitor.core.arrays import F32, F64, Bools
+from monitor.core.arrays import F32, F64, Bools, Column
 from monitor.core.errors import DataError
+from monitor.core.names import expanded
 from monitor.core.printable import printable
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.encoders._flags import Flags
 from monitor.encoders._scales import SLICE, Scales, fit_scales
-from monitor.encoders._vectors import Entries, from_array, from_columns, usual_length
+from monitor.encoders._vectors import Entries, from_array, from_columns, to_array, usual_length
 from monitor.encoders._wording import MISSING, ORDINARY, rounded, shown
 
 MISFIT = "of another length"
@@ -48,7 +50,8 @@ class Config(StrictModel):
     columns: list[str] | None = Option(
         default=None,
         min_length=1,
-        description="Number fields that make up the vector; without it the field is an array.",
+        description="Number fields that make up the vector, `pixel{1..784}` for pixel1 to pixel784; without them the "
+        "field is an array.",
     )
     length: Length | None = Option(
         default=None, description="Entries of the array; without it, what most benign records have."
@@ -72,10 +75,11 @@ class Config(StrictModel):
 
     @model_validator(mode="after")
     def _one_length(self) -> Config:
-        if self.columns is not None and len(set(self.columns)) < len(self.columns):
+        names = self.names()
+        if names is not None and len(set(names)) < len(names):
             raise ValueError("columns names a field twice")
         given = {
-            "columns": len(self.columns) if self.columns is not None else None,
+            "columns": len(names) if names is not None else None,
             "length": self.length,
             "shape": math.prod(self.shape) if self.shape is not None else None,
         }
@@ -84,10 +88,15 @@ class Config(StrictModel):
             raise ValueError(" but ".join(f"{name} gives {size} entries" for name, size in lengths.items()))
         return self
 
+    def names(self) -> list[str] | None:
+        """The fields listed by name, their ranges written out."""
+        return expanded(self.columns) if self.columns is not None else None
+
     def entries(self) -> int | None:
         """How many entries the options say there are."""
-        if self.columns is not None:
-            return len(self.columns)
+        names = self.names()
+        if names is not None:
+            return len(names)
         return math.prod(self.shape) if self.shape is not None else self.length
 
 
@@ -106,26 +115,29 @@ class VectorEncoder:
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        if self.config.columns is None:
+        names = self.config.names()
+        if names is None:
             return (Field(self.field, FieldType.VECTOR),)
-        return tuple(Field(name, FieldType.NUMBER) for name in self.config.columns)
+        return tuple(Field(name, FieldType.NUMBER) for name in names)
 
     def fit(self, batch: RecordBatch) -> FittedEncoder:
         length = self.config.entries() or usual_length(batch, self.field)
         if not 0 < length <= MOST_ENTRIES:
             wrong = f"vectors of {length:,} entries, more than {MOST_ENTRIES:,}" if length else "no vector"
             raise DataError(f"field {self.field!r}: {wrong} in {len(batch):,} benign records")
-        entries = _read(batch, self.config, self.field, length)
+        names = self.config.names()
+        entries = _read(batch, self.field, names, length)
         scales = fit_scales(entries.values, self.config.clip, self.config.divide_by, self.field)
-        return FittedVector(self.config, self.field, scales, Flags.learn(_masks(entries, self.config), len(batch)))
+        return FittedVector(self.config, self.field, names, scales, Flags.learn(_masks(entries, names), len(batch)))
 
 
 @dataclass(frozen=True)
 class FittedVector:
-    """Vectors as benign data showed them."""
+    """Vectors as benign data showed them; ``names`` are the fields that make them up, None for one array field."""
 
     config: Config
     field: str
+    names: list[str] | None
     scales: Scales
     flags: Flags
 
@@ -140,13 +152,13 @@ class FittedVector:
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
         if not len(batch):
             return
-        entries = _read(batch, self.config, self.field, self._width)
+        entries = _read(batch, self.field, self.names, self._width)
         step = max(1, SLICE // self._width)
         for start in range(0, len(batch), step):
             rows = slice(start, start + step)
             self._encode(entries.values[rows], columns[rows, : self._width], novelty[rows])
         if not entries.complete:
-            masks = tuple(_masks(entries, self.config).values())
+            masks = tuple(_masks(entries, self.names).values())
             self.flags.write(masks, columns[:, self._width :], novelty[:, 2:])
 
     def _encode(self, values: F64, columns: F32, novelty: F32) -> None:
@@ -166,6 +178,15 @@ class FittedVector:
         expected = self.flags.expected(expected_state) or self._listed(values)
         return Finding(expected, self._range() + self.flags.range_suffix(), reason)
 
+    def decode(self, columns: F32) -> Mapping[Field, Column]:
+        values = self.scales.decode(columns[:, : self._width])
+        # A broken entry leaves the others as they are, and what it should be is known: only whole vectors are null.
+        absent = self.flags.shows(columns[:, self._width :], MISSING, MISFIT)
+        if self.names is None:
+            return {Field(self.field, FieldType.VECTOR): to_array(values, absent)}
+        named = zip(self.names, values.T, strict=True)
+        return {Field(name, FieldType.NUMBER): pa.array(column, pa.float64(), mask=absent) for name, column in named}
+
     def state(self) -> Mapping[str, Any]:
         return {"scales": self.scales.state(), "flags": self.flags.state()}
 
@@ -175,8 +196,8 @@ class FittedVector:
 
     def _name(self, index: int) -> str:
         """How people call an entry: the field it is, or its place."""
-        if self.config.columns is not None:
-            return printable(self.config.columns[index])
+        if self.names is not None:
+            return printable(self.names[index])
         if self.config.shape is not None:
             return str([int(place) for place in np.unravel_index(index, self.config.shape)])
         return f"[{index}]"
@@ -212,14 +233,14 @@ class FittedVector:
         return f"{self._width} entries from {' to '.join(ends)}"
 
 
-def _read(batch: RecordBatch, config: Config, field: str, length: int) -> Entries:
-    return from_array(batch, field, length) if config.columns is None else from_columns(batch, config.columns)
+def _read(batch: RecordBatch, field: str, names: list[str] | None, length: int) -> Entries:
+    return from_array(batch, field, length) if names is None else from_columns(batch, names)
 
 
-def _masks(entries: Entries, config: Config) -> dict[str, Bools | None]:
+def _masks(entries: Entries, names: list[str] | None) -> dict[str, Bools | None]:
     """The states of each row; fields listed by name are always as many as they are."""
     masks: dict[str, Bools | None] = {MISSING: entries.missing, BROKEN: entries.broken}
-    return masks if config.columns is not None else {**masks, MISFIT: entries.misfit}
+    return masks if names is not None else {**masks, MISFIT: entries.misfit}
 
 
 def build(config: Config, field: str) -> Encoder:
@@ -229,4 +250,5 @@ def build(config: Config, field: str) -> Encoder:
 
 def restore(config: Config, field: str, state: Mapping[str, Any]) -> FittedEncoder:
     """A fitted encoder as its ``state`` describes it."""
-    return FittedVector(config, field, Scales.restore(state["scales"]), Flags.restore(state["flags"]))
+    scales, flags = Scales.restore(state["scales"]), Flags.restore(state["flags"])
+    return FittedVector(config, field, config.names(), scales, flags)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.core.arrays import F32
+from monitor.core.arrays import F32, Column
 from monitor.core.errors import BundleError, DataError, StateError
 from monitor.core.features import Block, FeatureMatrix, Layout
 from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedEncoder
@@ -33,17 +33,21 @@ class Feature:
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """Everything learned of the features of a stream. ``left_out`` says why others could not be learned."""
+    """Everything learned of the features of a stream. ``left_out`` says why others could not be learned.
+
+    Without ``novelty`` the matrix has network columns only: what benign data never showed is then not counted.
+    """
 
     features: tuple[Feature, ...]
     left_out: Mapping[str, str]
+    novelty: bool = True
 
     @classmethod
-    def fit(cls, encoders: Mapping[str, Encoder], batch: RecordBatch) -> FeatureSpace:
+    def fit(cls, encoders: Mapping[str, Encoder], batch: RecordBatch, *, novelty: bool = True) -> FeatureSpace:
         """Learn the features, by name, from benign records; those that are not ok are passed over.
 
         Raises:
-            DataError: not one feature can be learned; the message gives the reason for each.
+            DataError: not one feature can be learned, or without ``novelty`` none has a column; the message says why.
         """
         batch = batch if batch.ok.all() else keep(batch, batch.ok)
         features: list[Feature] = []
@@ -56,11 +60,16 @@ class FeatureSpace:
         if not features:
             reasons = "; ".join(left_out.values()) or "none is configured"
             raise DataError(f"no feature can be learned from {len(batch):,} benign records: {reasons}")
-        return cls(tuple(features), left_out)
+        space = cls(tuple(features), left_out, novelty)
+        if not space.layout.total:
+            raise DataError("model.novelty is false and every feature is constant: there is nothing to score")
+        return space
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout.of([(f.name, len(f.encoder.columns), len(f.encoder.novelty)) for f in self.features])
+        return Layout.of(
+            [(f.name, len(f.encoder.columns), len(f.encoder.novelty) * self.novelty) for f in self.features]
+        )
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -76,7 +85,8 @@ class FeatureSpace:
     def columns(self) -> tuple[str, ...]:
         """A name for each column of the matrix, such as ``status.404``: [layout.total]."""
         network = [f"{f.name}.{column}" for f in self.features for column in f.encoder.columns]
-        return (*network, *(f"{f.name}.{column}" for f in self.features for column in f.encoder.novelty))
+        novelty = [f"{f.name}.{column}" for f in self.features for column in f.encoder.novelty]
+        return (*network, *novelty) if self.novelty else tuple(network)
 
     def encode(self, batch: RecordBatch) -> FeatureMatrix:
         """The matrix of a batch, one row a record, also of those that are not ok.
@@ -86,7 +96,10 @@ class FeatureSpace:
         """
         values = np.zeros((len(batch), self.layout.total), dtype=np.float32)
         for feature, block in zip(self.features, self.layout.blocks, strict=True):
-            feature.encoder.encode(batch, *_views(values, block))
+            columns, novelty = _views(values, block)
+            # An encoder always counts its novelties; here may be nobody who wants to know them.
+            unheard = None if self.novelty else np.zeros((len(batch), len(feature.encoder.novelty)), dtype=np.float32)
+            feature.encoder.encode(batch, columns, novelty if unheard is None else unheard)
         # NaN and infinity show in the extremes: cheaper than looking at each value.
         if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
             self._check_finite(values)
@@ -108,7 +121,9 @@ class FeatureSpace:
 
     def explain_feature(self, name: str, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         """What one feature says of its own columns of a row."""
-        return self._by_name[name].encoder.explain(columns, novelty, reconstruction)
+        encoder = self._by_name[name].encoder
+        known = novelty if self.novelty else np.zeros(len(encoder.novelty), dtype=np.float32)
+        return encoder.explain(columns, known, reconstruction)
 
     @cached_property
     def _by_name(self) -> dict[str, Feature]:
@@ -117,13 +132,25 @@ class FeatureSpace:
     def explain(self, row: F32, reconstruction: F32) -> dict[str, Finding]:
         """What each feature says of one row, [layout.total], and its reconstruction, [layout.width]."""
         return {
-            feature.name: feature.encoder.explain(
+            block.feature: self.explain_feature(
+                block.feature,
                 row[block.start : block.stop],
                 row[block.novelty_start : block.novelty_stop],
                 reconstruction[block.start : block.stop],
             )
-            for feature, block in zip(self.features, self.layout.blocks, strict=True)
+            for block in self.layout.blocks
         }
+
+    def decode(self, values: F32) -> dict[Field, Column]:
+        """Fields in their own units from network columns [n, >= layout.width], such as a reconstruction.
+
+        Fields whose encoding cannot be undone are left out; of a field that two features read, the first one speaks.
+        """
+        decoded: dict[Field, Column] = {}
+        for feature, block in zip(self.features, self.layout.blocks, strict=True):
+            for field, column in feature.encoder.decode(values[:, block.start : block.stop]).items():
+                decoded.setdefault(field, column)
+        return decoded
 
     def state(self) -> list[dict[str, Any]]:
         """All that was learned, as plain JSON; without keyed state."""
@@ -140,14 +167,19 @@ class FeatureSpace:
         return [*learned, *({"name": name, "left_out": reason} for name, reason in self.left_out.items())]
 
     @classmethod
-    def restore(cls, state: Sequence[Mapping[str, Any]], module: Callable[[str], ModuleType]) -> FeatureSpace:
+    def restore(
+        cls, state: Sequence[Mapping[str, Any]], module: Callable[[str], ModuleType], *, novelty: bool = True
+    ) -> FeatureSpace:
         """The features that gave out this state. ``module`` finds an encoder's module by its kind.
+
+        ``novelty`` is no part of the state: it stands in the model's configuration.
 
         Raises:
             BundleError: the state is not one that ``state`` gives out, or of a kind this version does not know.
         """
         learned = tuple(_restored(entry, module) for entry in state if "left_out" not in entry)
-        return cls(learned, {entry["name"]: entry["left_out"] for entry in state if "left_out" in entry})
+        left_out = {entry["name"]: entry["left_out"] for entry in state if "left_out" in entry}
+        return cls(learned, left_out, novelty)
 
     def keyed_state(self) -> dict[str, Any]:
         """What features remember of each key, by feature, as plain JSON: to be kept with the progress."""

@@ -17,14 +17,24 @@ def card(manifest: Manifest) -> str:
     calibration, data = manifest.calibration, manifest.data
     layers = "-".join(map(str, manifest.widths)) or "none (every feature is constant)"
     made_by = f"aemonitor {manifest.versions.get('aemonitor', '?')}, torch {manifest.versions.get('torch', '?')}"
+    calibrated = (
+        f"the same {data.calibration:,} records (split: none)"
+        if manifest.model.get("split") == "none"
+        else f"{data.calibration:,} later records it never saw"
+    )
     errors = f"errors {calibration.low:.4g} to {calibration.high:.4g}"
+    explained = manifest.history.explained
+    learned = (
+        [] if explained is None else [f"- Reproduces {max(0.0, explained):.1%} of the variation of those records."]
+    )
     lines = [
         f"# Model of stream {manifest.stream}",
         "",
         f"Made {manifest.created} by {made_by}, seed {manifest.seed}.",
         "",
         f"- Learned from {data.train:,} benign records; {data.early_stop:,} more told it when to stop.",
-        f"- Calibrated with {data.calibration:,} later records it never saw: {errors}.{STATES[calibration.state]}",
+        f"- Calibrated with {calibrated}: {errors}.{STATES[calibration.state]}",
+        *learned,
         f"- Alerts above a score of {manifest.threshold:g}, where 1 is the worst of those records.",
         f"- Layers: {layers}. Weights of epoch {manifest.history.best_epoch} of {len(manifest.history.epochs)}.",
         "",

@@ -18,10 +18,24 @@ class Epoch:
     validation_loss: float | None = None
 
 
+COLLAPSED = 0.01
+"""A network that reproduces less of the variation than this learned the mean record and hardly anything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class History:
-    """All epochs of a training; ``best_epoch`` is the one whose weights were kept, 0 when nothing was trained."""
+    """All epochs of a training; ``best_epoch`` is the one whose weights were kept, 0 when nothing was trained.
+
+    ``explained`` is the share of the variation of the calibration records that the network reproduces, at most 1; at 0
+    or below it answers every record alike. None when it is not known, or the records do not vary.
+    """
 
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     stopped_early: bool = False
+    explained: float | None = None
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the network learned next to nothing but the mean record."""
+        return self.explained is not None and self.explained < COLLAPSED

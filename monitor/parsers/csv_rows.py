@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from monitor.core.arrays import I64, Bools, Column
 from monitor.core.columns import ARROW_TYPES, convert, typed
+from monitor.core.names import expanded
 from monitor.core.records import HEADER, Field, FieldType, RawBatch, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.core.suggestion import Suggestion
@@ -35,14 +36,14 @@ class Config(StrictModel):
 
     columns: list[str] = Option(
         min_length=1,
-        description="Names of the columns, from left to right. An empty name leaves its column out. "
-        "Rows that repeat the names are headers and are passed over.",
+        description="Names of the columns, from left to right; `pixel{1..784}` stands for pixel1 to pixel784. An empty "
+        "name leaves its column out. Rows that repeat the names are headers and are passed over.",
     )
     delimiter: str = Option(default=",", description="The one character between cells.")
     quote: str | None = Option(
         default='"', description="The character around cells that hold a delimiter; null when there is none."
     )
-    ignore: list[str] = Option(default=[], description="Columns to leave out, such as labels.")
+    ignore: list[str] = Option(default=[], description="Columns to leave out, such as labels; ranges as above.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -51,10 +52,10 @@ class Config(StrictModel):
                 raise ValueError(f"{option} must be one ASCII character and no line end, not {character!r}")
         if self.delimiter == self.quote:
             raise ValueError(f"delimiter and quote are both {self.quote!r}")
-        names = [name for name in self.columns if name]
+        names = [name for name in expanded(self.columns) if name]
         if twice := [a for a, b in pairwise(sorted(names)) if a == b]:
             raise ValueError(f"columns names {twice[0]!r} more than once")
-        if unknown := set(self.ignore) - set(names):
+        if unknown := set(expanded(self.ignore)) - set(names):
             raise ValueError(f"ignore names {min(unknown)!r}, which is not one of the columns")
         return self
 
@@ -74,16 +75,17 @@ class CsvRows:
 
     def __init__(self, config: Config, fields: Sequence[Field] | None) -> None:
         self._dialect = Dialect(config.delimiter, config.quote)
-        self._columns = config.columns
+        self._columns = expanded(config.columns)
         self._fields = fields
-        self._header = config.delimiter.join(config.columns)
-        positions = {name: i for i, name in enumerate(config.columns) if name and name not in config.ignore}
+        self._header = config.delimiter.join(self._columns)
+        ignored = {"", *expanded(config.ignore)}
+        positions = {name: i for i, name in enumerate(self._columns) if name not in ignored}
         if fields is not None:
             wanted = {field.name for field in fields}
             positions = {name: i for name, i in positions.items() if name in wanted}
         self._positions = positions
         numbers = _only_numbers(fields or ())
-        self._reader = _BlockReader(self._dialect, len(config.columns), positions, numbers & positions.keys())
+        self._reader = _BlockReader(self._dialect, len(self._columns), positions, numbers & positions.keys())
 
     def parse(self, raw: RawBatch) -> RecordBatch:
         if self._is_plain(raw):

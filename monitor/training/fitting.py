@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from monitor.core.arrays import F32
 from monitor.core.errors import DataError
@@ -21,23 +21,10 @@ from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder, autoencoder_for, check_reach, initialise
 from monitor.model.history import Epoch, History
 from monitor.training.corruption import Corruption
+from monitor.training.steps import LOSSES, steps_for
 
 VALIDATION_ROWS = 8192
 """Rows of one validation pass; bounds the memory its activations take."""
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-LOSSES: dict[str, Loss] = {
-    "mse": nn.functional.mse_loss,
-    "huber": nn.functional.huber_loss,
-    "l1": nn.functional.l1_loss,
-}
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +85,8 @@ class _Training:
         self._module, self._corruption, self._shuffling = module, corruption, shuffling
         self._batch_size = config.batch_size
         self._loss = LOSSES[config.loss]
+        self._steps = steps_for(module, config)
         self._parameters = list(module.parameters())
-        self._optimizer = OPTIMIZERS[config.optimizer](
-            self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
         self._kept = [parameter.detach().clone() for parameter in self._parameters]
 
     def epoch(self, x: Tensor) -> float:
@@ -110,11 +95,7 @@ class _Training:
         total = torch.zeros((), dtype=torch.float64, device=x.device)
         for start in range(0, len(x), self._batch_size):
             batch = x[order[start : start + self._batch_size]]
-            self._optimizer.zero_grad()
-            loss = self._loss(self._module(self._corruption.apply(batch))[0], batch)
-            torch.autograd.backward(loss)
-            self._optimizer.step()
-            total += loss.detach() * len(batch)
+            total += self._steps.step(self._corruption.apply(batch), batch) * len(batch)
         return float(total) / len(x)
 
     @torch.inference_mode()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from monitor.core.arrays import F64, I64
+from monitor.core.arrays import F32, F64
 from monitor.core.model_config import ModelConfig
 from monitor.core.protocols import Encoder
 from monitor.core.records import RecordBatch
@@ -19,10 +19,10 @@ from monitor.model.bundle import BundleContents, canary_of
 from monitor.model.calibration import calibrate_network
 from monitor.model.device import one_thread
 from monitor.model.history import Epoch
-from monitor.model.inference import Inference
+from monitor.model.inference import SLICE_ROWS, Inference
 from monitor.model.manifest import DataSummary
 from monitor.training.fitting import fit
-from monitor.training.splits import split_by_time
+from monitor.training.splits import Split, split
 
 WIDE = 256
 """Columns from which a second thread pays; below, threads cost far more in waiting for each other than they compute."""
@@ -48,24 +48,24 @@ def train(
 ) -> Trained:
     """Learn ``records`` (all ok, at least ten).
 
-    Encoders and network see the oldest 70 % only; 10 % decide when to stop; the newest 20 % set the benign range.
+    With ``split: time`` encoders and network see the oldest 70 % only; 10 % decide when to stop; the newest 20 % set
+    the benign range. With ``split: none`` all records do all of it.
 
     Raises:
         DataError: nothing can be learned from these records, or training diverged.
         TryLaterError: too few records.
     """
-    split = split_by_time(len(records), records.times)
-    features = FeatureSpace.fit(encoders, take(records, split.train))
+    parts = split(len(records), records.times, config.split)
+    features = FeatureSpace.fit(encoders, take(records, parts.order[parts.train]), novelty=config.novelty)
     layout = features.layout
     # Keyed features remember the records before: encode in the order of time, then cut.
-    order = np.concatenate([split.train, split.early_stop, split.calibration])
-    values = features.encode(take(records, order)).values
-    stop, calibrate = len(split.train), len(split.train) + len(split.early_stop)
+    values = features.encode(take(records, parts.order)).values
     network = values[:, : layout.width]
     with one_thread() if layout.width < WIDE else nullcontext():
-        fitted = fit(network[:stop], network[stop:calibrate], config, device, on_epoch, layout)
+        fitted = fit(network[parts.train], network[parts.early_stop], config, device, on_epoch, layout)
     inference = Inference(fitted.module, layout)
-    calibration = calibrate_network(inference, values[calibrate:])
+    benign = values[parts.calibration]
+    calibration = calibrate_network(inference, benign)
     contents = BundleContents(
         stream=stream,
         module=fitted.module,
@@ -74,19 +74,35 @@ def train(
         features=features.state(),
         calibration=calibration,
         threshold=threshold,
-        canary=canary_of(inference, values[calibrate:]),
-        data=_summary(records, split.train, split.early_stop, split.calibration),
-        history=fitted.history,
+        canary=canary_of(inference, benign),
+        data=_summary(records, parts),
+        history=replace(fitted.history, explained=explained_share(inference, benign)),
     )
-    return Trained(contents, features, calibration.score(inference.errors(values[calibrate:])))
+    return Trained(contents, features, calibration.score(inference.errors(benign)))
 
 
-def _summary(records: RecordBatch, train: I64, early_stop: I64, calibration: I64) -> DataSummary:
+def explained_share(inference: Inference, values: F32) -> float | None:
+    """How much of the variation of records [n, total] the network reproduces: 1 all of it, 0 or less none.
+
+    That is 1 - (squared errors) / (squared distances from the mean record), over the network columns; a network that
+    answers every record with the same one has 0 at best. None when the records do not vary.
+    """
+    width = inference.layout.width
+    mean = values[:, :width].mean(axis=0, dtype=np.float64).astype(np.float32)
+    errors = variation = 0.0
+    for start in range(0, len(values), SLICE_ROWS):
+        rows = values[start : start + SLICE_ROWS]
+        errors += float(np.square(rows - inference.reconstruct(rows))[:, :width].sum(dtype=np.float64))
+        variation += float(np.square(rows[:, :width] - mean).sum(dtype=np.float64))
+    return 1.0 - errors / variation if variation > 0.0 else None
+
+
+def _summary(records: RecordBatch, parts: Split) -> DataSummary:
     known = np.empty(0) if records.times is None else records.times[np.isfinite(records.times)]
     return DataSummary(
-        train=len(train),
-        early_stop=len(early_stop),
-        calibration=len(calibration),
+        train=parts.count(parts.train),
+        early_stop=parts.count(parts.early_stop),
+        calibration=parts.count(parts.calibration),
         first_time=float(known.min()) if len(known) else None,
         last_time=float(known.max()) if len(known) else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -22,14 +23,32 @@ MIN_RECORDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Row numbers, disjoint and together all rows. Within a part and from part to part time never goes back.
+    """``order`` is every row in the order of time; the parts are ranges of it, so within a part time never goes back.
 
-    Encoders and network learn from ``train`` alone; ``calibration`` is seen by neither.
+    Encoders and network learn from ``train`` alone, the early stop watches ``early_stop``, the benign range comes from
+    ``calibration``. The parts of ``split_by_time`` are disjoint and complete.
     """
 
-    train: I64
-    early_stop: I64
-    calibration: I64
+    order: I64  # [n]
+    train: slice
+    early_stop: slice
+    calibration: slice
+
+    def count(self, part: slice) -> int:
+        """Records in a part."""
+        return len(self.order[part])
+
+
+def split(count: int, times: F64 | None, how: Literal["time", "none"]) -> Split:
+    """Split as configured; ``none`` trains and calibrates on every record, as the published reference systems do.
+
+    Raises:
+        TryLaterError: fewer than 10 records.
+    """
+    if how == "time":
+        return split_by_time(count, times)
+    _demand(count)
+    return Split(_in_time(count, times), slice(0, count), slice(count, count), slice(0, count))
 
 
 def split_by_time(count: int, times: F64 | None = None) -> Split:
@@ -41,13 +60,20 @@ def split_by_time(count: int, times: F64 | None = None) -> Split:
     Raises:
         TryLaterError: fewer than 10 records.
     """
-    if count < MIN_RECORDS:
-        raise TryLaterError(f"training needs at least {MIN_RECORDS} benign records, there are {count}; collect more")
+    _demand(count)
     calibration = max(round(count * CALIBRATION_SHARE), min(CALIBRATION_FLOOR, count * 3 // 10))
     early_stop = max(round(count * EARLY_STOP_SHARE), min(EARLY_STOP_FLOOR, count // 10))
-    train = count - calibration - early_stop
-    order = np.arange(count) if times is None else np.argsort(_filled(times), kind="stable")
-    return Split(order[:train], order[train : train + early_stop], order[train + early_stop :])
+    stop, calibrate = count - calibration - early_stop, count - calibration
+    return Split(_in_time(count, times), slice(0, stop), slice(stop, calibrate), slice(calibrate, count))
+
+
+def _demand(count: int) -> None:
+    if count < MIN_RECORDS:
+        raise TryLaterError(f"training needs at least {MIN_RECORDS} benign records, there are {count}; collect more")
+
+
+def _in_time(count: int, times: F64 | None) -> I64:
+    return np.arange(count) if times is None else np.argsort(_filled(times), kind="stable")
 
 
 def _filled(times: F64) -> F64:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -14,13 +15,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor import plugins
-from monitor.core.arrays import F32
+from monitor.core.arrays import F32, Bools, Column
 from monitor.core.errors import DataError
 from monitor.core.protocols import Encoder, FittedEncoder, KeyedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
-from tests.records import part, records
+from tests.records import ARROW, part, records
 
-CASES = [(kind, options) for kind in plugins.kinds("encoders") for options in ("default", "example")]
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "boolean": {"values": {"values": ["GET", "POST"]}},
+    "categorical": {"values": {"values": ["POST", "GET", "PUT"]}},
+    "numeric": {"divided": {"divide_by": 100}},
+    "vector": {"fields": {"columns": ["thing{1..3}"]}, "divided fields": {"columns": ["thing"], "divide_by": 255}},
+}
+"""Options, by name, that make an encoder do what neither the default nor the example does."""
+
+CASES = [
+    (kind, options) for kind in plugins.kinds("encoders") for options in ("default", "example", *VARIANTS.get(kind, {}))
+]
 
 law = pytest.mark.parametrize(("kind", "options"), CASES)
 some = settings(max_examples=20, deadline=None)
@@ -51,12 +62,13 @@ TIMES = st.one_of(
     st.integers(0, 40).map(lambda i: 1.6e9 + i * 43_210.0),
     st.sampled_from([np.nan, 0.0, 1e308]),
 )
+COLUMNS = st.one_of(st.floats(-2, 2, width=32), st.sampled_from([0.0, 1.0, -3e38, 3e38, np.inf, -np.inf, np.nan]))
 KEYS = st.none() | st.sampled_from(["a", "b", "", "k" * 100_000]) | st.text(max_size=2)
 
 
 def encoder_of(kind: str, options: str) -> tuple[ModuleType, Any, Encoder]:
     module = plugins.module("encoders", kind)
-    given_options = yaml.safe_load(module.EXAMPLE) if options == "example" else {}
+    given_options = yaml.safe_load(module.EXAMPLE) if options == "example" else VARIANTS.get(kind, {}).get(options)
     config = module.Config.model_validate_json(json.dumps(given_options or {}))
     return module, config, module.build(config, "thing")
 
@@ -87,6 +99,15 @@ def encoded(encoder: FittedEncoder, batch: RecordBatch) -> tuple[F32, F32]:
     novelty = np.zeros((len(batch), len(encoder.novelty)), dtype=np.float32)
     encoder.encode(batch, columns, novelty)
     return columns, novelty
+
+
+def irregular(column: Column, kind: FieldType) -> Bools:
+    """Where a value is missing or has something in it that is no finite number, [n]."""
+    values = column.to_pylist()
+    if kind in (FieldType.NUMBER, FieldType.VECTOR):
+        entries = [[value] if kind is FieldType.NUMBER else value for value in values]
+        values = [row if row is not None and None not in row and np.isfinite(row).all() else None for row in entries]
+    return np.array([value is None for value in values], dtype=np.bool_)
 
 
 def fitted(data: st.DataObject, encoder: Encoder) -> tuple[FittedEncoder, RecordBatch] | None:
@@ -220,6 +241,51 @@ def test_findings_are_printable(kind: str, options: str, data: st.DataObject) ->
         for text in (finding.reason, finding.benign_range, expected):
             assert text.isprintable(), text
             assert len(text) < 2_000
+
+
+@law
+@some
+@given(data=st.data())
+def test_any_columns_decode_to_values_of_the_fields_that_are_read(kind: str, options: str, data: st.DataObject) -> None:
+    _, _, unfitted = encoder_of(kind, options)
+    found = fitted(data, unfitted)
+    if found is None:
+        return
+    rows = data.draw(st.integers(0, 5), label="rows")
+    numbers = data.draw(st.lists(COLUMNS, min_size=1, max_size=20), label="numbers")
+    columns = np.resize(np.array(numbers, dtype=np.float32), (rows, len(found[0].columns)))
+
+    decoded = found[0].decode(columns)
+
+    assert set(decoded) <= set(unfitted.fields)
+    for field, column in decoded.items():
+        assert column.type == ARROW[field.type]
+        assert len(column) == rows
+        assert not irregular(column, field.type)[column.is_valid().to_numpy(zero_copy_only=False)].any()
+
+
+@law
+@some
+@given(data=st.data())
+def test_what_benign_columns_decode_to_is_encoded_as_them(kind: str, options: str, data: st.DataObject) -> None:
+    _, config, unfitted = encoder_of(kind, options)
+    found = fitted(data, unfitted)
+    if found is None:
+        return
+    encoder, benign = found
+    columns, _ = encoded(encoder, benign)
+
+    decoded = encoder.decode(columns)
+
+    if not decoded:
+        return
+    assert set(decoded) == set(unfitted.fields)
+    odd = [irregular(column, field.type) for field, column in (*benign.columns.items(), *decoded.items())]
+    if given_values := getattr(config, "values", None):  # others have no columns that could be decoded
+        odd.append(~np.isin(benign.column("thing", FieldType.TEXT).to_pylist(), given_values))
+    regular = ~np.logical_or.reduce(odd)
+    again, _ = encoded(encoder, replace(benign, columns=decoded))
+    np.testing.assert_allclose(again[regular], columns[regular], rtol=1e-5, atol=1e-5)
 
 
 @law

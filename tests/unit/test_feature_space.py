@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from monitor import plugins
-from monitor.core.arrays import F32
+from monitor.core.arrays import F32, Column
 from monitor.core.errors import BundleError, DataError, StateError
 from monitor.core.features import Block
 from monitor.core.protocols import Encoder, Finding
@@ -23,6 +23,7 @@ from tests.encoding import encoder
 from tests.records import records
 
 ROWS = 240
+AGE = Field("age", FieldType.NUMBER)
 
 
 def module(kind: str) -> ModuleType:
@@ -67,6 +68,26 @@ def test_five_fields_of_employees_make_nine_columns() -> None:
     assert matrix.values.flags.c_contiguous
     assert not matrix.values[:, 9:].any()
     assert space.columns[:5] == ("sex.value", "age.value", "city.anaheim", "city.boulder", "city.concord")
+
+
+def test_columns_decode_to_the_fields_in_their_own_units() -> None:
+    batch, space = employees(), fitted()
+
+    decoded = space.decode(space.encode(batch).values)
+
+    assert {field.name for field in decoded} == set(encoders())
+    for field, column in decoded.items():
+        assert column.equals(batch.columns[field])
+
+
+def test_of_a_field_that_two_features_read_the_first_is_decoded_and_what_cannot_be_is_left_out() -> None:
+    batch = replace(employees(), times=np.linspace(0.0, 30 * 86_400.0, ROWS, dtype=np.float64))
+    both = {name: encoder("numeric", "age", divide_by=size) for name, size in (("age", 100), ("again", 10))}
+    space = FeatureSpace.fit({**both, "when": encoder("time", "when"), "job": encoder("text", "job")}, batch)
+
+    decoded = space.decode(np.full((2, space.layout.width), 0.5, dtype=np.float32))
+
+    assert {field: column.to_pylist() for field, column in decoded.items()} == {AGE: [50.0, 50.0]}
 
 
 def test_blocks_lie_side_by_side_in_the_order_of_the_features() -> None:
@@ -203,6 +224,9 @@ class Broken:
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         return Finding(None, "", "")
+
+    def decode(self, columns: F32) -> Mapping[Field, Column]:
+        return {}
 
     def state(self) -> Mapping[str, Any]:
         return {}

@@ -13,8 +13,10 @@ from monitor.core.model_config import ModelConfig
 from monitor.model.history import Epoch
 from monitor.training.corruption import Corruption
 from monitor.training.fitting import Fitted, fit
-from monitor.training.splits import split_by_time
-from tests.support_models import CPU
+from monitor.training.plain_sgd import PlainSgd, serves
+from monitor.training.splits import Split, split, split_by_time
+from monitor.training.steps import LOSSES, AutogradSteps
+from tests.support_models import CPU, network
 
 NONE = np.empty((0, 6), dtype=np.float32)
 
@@ -103,6 +105,32 @@ def test_the_last_incomplete_batch_is_trained_with_too() -> None:
     fitted = fit(values, values[:0], config, CPU, ignore)
 
     assert fitted.history.epochs[0].loss == pytest.approx(loss_of(fitted, values), rel=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "none"])
+@pytest.mark.parametrize("loss", ["mse", "huber", "l1"])
+def test_plain_sgd_gives_the_weights_that_autograd_gives(activation: str, loss: str) -> None:
+    config = ModelConfig.model_validate(
+        {"activation": activation, "loss": loss, "optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 0.01}
+    )
+    one, other = network(6, config), network(6, config)
+    plain, autograd = PlainSgd(one, config, LOSSES[loss]), AutogradSteps(other, config)
+    values = torch.tensor(benign(37))
+
+    losses = [
+        (float(plain.step(batch + 0.1, batch)), float(autograd.step(batch + 0.1, batch)))
+        for batch in (values[:16], values[16:32], values[32:], values[:16])
+    ]
+
+    assert all(a == pytest.approx(b, rel=1e-5) for a, b in losses)
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_plain_sgd_serves_what_it_can_differentiate() -> None:
+    assert serves(ModelConfig(optimizer="sgd", activation="relu", output_activation="sigmoid"))
+    assert not serves(ModelConfig(optimizer="sgd", activation="gelu"))
+    assert not serves(ModelConfig(optimizer="adam"))
 
 
 # -- stopping --------------------------------------------------------------------------------------------------
@@ -240,54 +268,61 @@ TIMES = st.lists(
 )
 
 
+def sizes(parts: Split) -> list[int]:
+    return [parts.count(part) for part in (parts.train, parts.early_stop, parts.calibration)]
+
+
 @settings(max_examples=60)
 @given(TIMES)
 def test_the_parts_are_disjoint_complete_and_in_the_order_of_time(values: list[float]) -> None:
     times = np.array(values)
 
-    split = split_by_time(len(times), times)
+    parts = split_by_time(len(times), times)
 
-    everything = np.concatenate([split.train, split.early_stop, split.calibration])
+    everything = parts.order
     known = times[everything][~np.isnan(times[everything])]
     assert sorted(everything) == list(range(len(times)))
     assert (np.diff(known) >= 0).all()
-    assert min(map(len, (split.train, split.early_stop, split.calibration))) >= 1
+    assert sizes(parts)[0] + sizes(parts)[1] + sizes(parts)[2] == len(times)
+    assert (parts.train.stop, parts.early_stop.stop) == (parts.early_stop.start, parts.calibration.start)
+    assert min(sizes(parts)) >= 1
 
 
 @given(st.integers(10, 100_000))
 def test_training_always_gets_the_largest_part(count: int) -> None:
-    split = split_by_time(count)
+    parts = split_by_time(count)
 
-    assert len(split.train) >= 0.55 * count
-    assert len(split.calibration) >= min(100, 0.3 * count - 1)
-    assert (np.diff(np.concatenate([split.train, split.early_stop, split.calibration])) == 1).all()
+    train, _, calibration = sizes(parts)
+    assert train >= 0.55 * count
+    assert calibration >= min(100, 0.3 * count - 1)
+    assert (np.diff(parts.order) == 1).all()
 
 
 def test_large_data_is_split_70_10_20() -> None:
-    split = split_by_time(10_000)
+    parts = split_by_time(10_000)
 
-    assert [len(split.train), len(split.early_stop), len(split.calibration)] == [7000, 1000, 2000]
+    assert sizes(parts) == [7000, 1000, 2000]
 
 
 def test_240_records_can_be_split() -> None:
-    split = split_by_time(240)
+    parts = split_by_time(240)
 
-    assert [len(split.train), len(split.early_stop), len(split.calibration)] == [144, 24, 72]
+    assert sizes(parts) == [144, 24, 72]
 
 
 def test_records_of_one_moment_keep_their_order() -> None:
-    split = split_by_time(100, np.zeros(100))
+    parts = split_by_time(100, np.zeros(100))
 
-    assert np.concatenate([split.train, split.early_stop, split.calibration]).tolist() == list(range(100))
+    assert parts.order.tolist() == list(range(100))
 
 
 def test_a_record_without_a_time_goes_with_the_one_before_it() -> None:
     times = np.arange(20.0)[::-1].copy()  # newest first
     times[[0, 5]] = np.nan
 
-    split = split_by_time(20, times)
+    parts = split_by_time(20, times)
 
-    order = np.concatenate([split.train, split.early_stop, split.calibration]).tolist()
+    order = parts.order.tolist()
     assert order[0] == 0  # nothing before it
     assert order[order.index(5) - 1] == 4
 
@@ -295,3 +330,15 @@ def test_a_record_without_a_time_goes_with_the_one_before_it() -> None:
 def test_nine_records_are_too_few() -> None:
     with pytest.raises(TryLaterError, match="at least 10 benign records, there are 9"):
         split_by_time(9)
+
+
+def test_without_a_split_every_record_trains_and_calibrates() -> None:
+    parts = split(20, np.arange(20.0)[::-1].copy(), "none")
+
+    assert sizes(parts) == [20, 0, 20]
+    assert parts.order[parts.train].tolist() == parts.order[parts.calibration].tolist() == list(range(19, -1, -1))
+
+
+def test_without_a_split_nine_records_are_too_few_all_the_same() -> None:
+    with pytest.raises(TryLaterError, match="there are 9"):
+        split(9, None, "none")

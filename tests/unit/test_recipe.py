@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from monitor.core.errors import DataError
+from monitor.core.features import Layout
+from monitor.core.model_config import ModelConfig
+from monitor.encoders import numeric
+from monitor.model.autoencoder import Autoencoder
+from monitor.model.history import Epoch, History
+from monitor.model.inference import Inference
+from monitor.training.recipe import Trained, explained_share, train
+from tests.records import records
+from tests.support_models import CPU
+
+
+def constant_network(answer: list[float]) -> Inference:
+    """A network that answers every record with the same one, and a layout with a novelty column beside it."""
+    module = Autoencoder((len(answer), 1, len(answer)), "none", "none")
+    for layer in module.linears():
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        module.linears()[-1].bias.copy_(torch.tensor(answer))
+    return Inference(module, Layout.of([("f", len(answer), 1)]))
+
+
+def trained(model: dict[str, object]) -> Trained:
+    t = np.linspace(0, 20, 200)
+    batch = records(a=(50 + 40 * np.sin(t)).tolist(), b=(50 + 40 * np.sin(t + 0.1)).tolist())
+    encoders = {name: numeric.build(numeric.Config(divide_by=100), name) for name in "ab"}
+    config = ModelConfig.model_validate({"batch_size": 16, "epochs": 30, "hidden": [1], **model})
+    return train("s", batch, encoders, config, 1.0, CPU, lambda _epoch: None)
+
+
+def test_explained_is_one_minus_squared_errors_over_variation() -> None:
+    values = np.array([[0.0, 1.0, 9.0], [1.0, 3.0, 9.0]], dtype=np.float32)  # the last column is a novelty
+
+    share = explained_share(constant_network([0.5, 1.0]), values)
+
+    # squared errors: 0.25 + 0 and 0.25 + 4; around the mean (0.5, 2): 0.25 + 1 and 0.25 + 1
+    assert share == pytest.approx(1 - 4.5 / 2.5)
+
+
+def test_the_mean_record_explains_nothing() -> None:
+    values = np.array([[0.0, 1.0, 0.0], [1.0, 3.0, 0.0]], dtype=np.float32)
+
+    assert explained_share(constant_network([0.5, 2.0]), values) == pytest.approx(0.0)
+
+
+def test_records_that_do_not_vary_have_nothing_to_explain() -> None:
+    values = np.ones((4, 3), dtype=np.float32)
+
+    assert explained_share(constant_network([0.5, 2.0]), values) is None
+
+
+def test_a_network_that_learned_explains_its_records() -> None:
+    history = trained({}).contents.history
+
+    assert history.explained is not None
+    assert history.explained > 0.9
+    assert not history.collapsed
+
+
+def test_a_network_of_dead_units_has_collapsed() -> None:
+    history = trained({"hidden": [8, 4, 2, 1, 2, 4, 8], "activation": "relu", "optimizer": "sgd"}).contents.history
+
+    assert history.collapsed
+
+
+@pytest.mark.parametrize(("explained", "collapsed"), [(None, False), (-0.5, True), (0.0, True), (0.02, False)])
+def test_collapsed_means_that_hardly_anything_is_explained(explained: float | None, collapsed: bool) -> None:
+    assert History((Epoch(1, 0.1),), 1, explained=explained).collapsed == collapsed
+
+
+def test_without_a_split_all_records_train_and_calibrate() -> None:
+    data = trained({"split": "none"}).contents.data
+
+    assert (data.train, data.early_stop, data.calibration) == (200, 0, 200)
+
+
+def test_without_novelty_the_error_is_that_of_the_reconstruction_alone() -> None:
+    with_novelty, without = trained({}), trained({"novelty": False})
+    beyond = records(a=[5000.0, 50.0], b=[50.0, None])
+
+    matrix = without.features.encode(beyond)
+
+    assert matrix.values.shape == (2, without.contents.layout.width)
+    assert matrix.values.flags.c_contiguous
+    full = with_novelty.features.encode(beyond).values
+    np.testing.assert_array_equal(matrix.values, full[:, : without.contents.layout.width])
+    assert (full[:, without.contents.layout.width :].sum(axis=1) > 0).all()
+
+
+def test_without_novelty_a_row_is_still_explained() -> None:
+    model = trained({"novelty": False})
+    row = model.features.encode(records(a=[5000.0], b=[50.0])).values[0]
+
+    findings = model.features.explain(row, np.zeros_like(row))
+
+    assert findings["a"].benign_range == with_range(model, "a")
+
+
+def with_range(model: Trained, name: str) -> str:
+    """What the encoder itself says of its benign range."""
+    encoder = {feature.name: feature.encoder for feature in model.features.features}[name]
+    blank = np.zeros(len(encoder.columns), dtype=np.float32)
+    return encoder.explain(blank, np.zeros(len(encoder.novelty), dtype=np.float32), blank).benign_range
+
+
+def test_without_novelty_constants_alone_are_nothing_to_score() -> None:
+    batch = records(a=[1.0] * 20)
+    encoders = {"a": numeric.build(numeric.Config(), "a")}
+
+    with pytest.raises(DataError, match=r"model\.novelty is false and every feature is constant"):
+        train("s", batch, encoders, ModelConfig(novelty=False), 1.0, CPU, lambda _epoch: None)
