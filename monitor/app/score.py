@@ -2,70 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from monitor.app.alerting import Scored
-from monitor.app.compose import chosen_streams, load_pipeline
-from monitor.app.pipeline import Pipeline
-from monitor.core.arrays import I64
-from monitor.core.clock import SystemClock
-from monitor.core.errors import UsageError
-from monitor.ingest.reading import read_files
-from monitor.plugins import load_config
-from monitor.reporting.score_rows import ScoreRow
+from monitor.app.offline import Offline, OfflineBatch, Progress
+from monitor.core.arrays import F64, Bools, Column
+from monitor.core.records import HEADER
+from monitor.scoring.l1 import L1Scorer, squared_errors
 
-Progress = Callable[[str, int, int, str], None]
+OPTIONAL = ("summary", "reason")
+"""Columns of ``scores`` that few records have."""
 
 
-def score_files(
-    config_path: Path, stream: str | None, inputs: Sequence[Path], *, explain: bool, progress: Progress
-) -> Iterator[list[ScoreRow]]:
-    """Scores of every record, batch by batch, in the order of the input.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What became of one batch: rows to write (a ``pyarrow.Table``) and the counts for the last line on stderr."""
 
-    ``explain`` adds the sentence of the alert to those that cross the threshold.
+    table: Any
+    records: int
+    anomalies: int
+    unparsed: int
 
-    Raises:
-        UsageError: there are several streams and none was named.
+
+def scores(offline: Offline, inputs: Sequence[Path], progress: Progress, *, squared: bool = False) -> Iterator[Part]:
+    """Score and error of every record, batch by batch, in the order of the input; at least one part.
+
+    A record that crosses the threshold has the sentence of its alert, one that cannot be parsed the reason and no
+    score. ``squared`` adds squared errors, which cost another pass.
     """
-    config = load_config(config_path)
-    chosen = chosen_streams(config, [stream] if stream else [])
-    if len(chosen) > 1:
-        raise UsageError(f"say which stream's model scores with --stream: {', '.join(chosen)}")
-    pipeline = load_pipeline(config, next(iter(chosen)), SystemClock())
-    limits = config.limits
-    lines: dict[str, int] = {}
-    done = 0
-    for raw in read_files(inputs, max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records):
-        scored = pipeline.score(raw)
-        first = lines.get(raw.origin.file_id, 0) + 1
-        lines[raw.origin.file_id] = first - 1 + len(raw)
-        done += len(raw)
-        progress("scoring", done, 0, "")
-        yield _rows(pipeline, scored, first, explain=explain)
+    for batch in offline.batches(inputs, progress):
+        yield part(offline, batch, _score_table(offline, batch, squared=squared))
+    yield Part(_empty_scores(squared=squared), 0, 0, 0)
 
 
-def _rows(pipeline: Pipeline, scored: Scored, first_line: int, *, explain: bool) -> list[ScoreRow]:
-    records, scores = scored.records, scored.scores
-    alerting: I64 = pipeline.decider.alerts(scores.scores, records.ok)
-    summaries: dict[int, str] = {}
-    if explain:
-        alerts = pipeline.explain(scored, alerting)
-        summaries = {int(row): alert.summary for row, alert in zip(alerting, alerts, strict=True)}
+def latents(offline: Offline, inputs: Sequence[Path], progress: Progress) -> Iterator[Part]:
+    """The hidden state of every record, in the order of the input, as ``latent_1`` and so on; at least one part.
+
+    The score and the hidden state of a record that cannot be parsed are missing.
+    """
+    width = offline.pipeline.bundle.contents.module.latent_width
+    for batch in offline.batches(inputs, progress):
+        records = batch.scored.records
+        hidden = offline.pipeline.scorer.latent(batch.scored.matrix.values).astype(np.float64)
+        columns = places(batch) | {"score": known(batch.scored.scores.scores, records.ok)}
+        columns |= {f"latent_{k + 1}": known(hidden[:, k], records.ok) for k in range(width)}
+        yield part(offline, batch, pa.table(columns))
+    names = {"score": pa.float64()} | {f"latent_{k + 1}": pa.float64() for k in range(width)}
+    yield Part(pa.schema(PLACES | names).empty_table(), 0, 0, 0)
+
+
+PLACES = {"file": pa.string(), "line": pa.int64()}
+"""The columns of ``places``."""
+
+
+def places(batch: OfflineBatch) -> dict[str, Column]:
+    """Where each record stands: its file, and its line in it from 1."""
+    count = len(batch.scored.records)
+    path = path_text(batch.scored.records.raw.origin.path)
+    lines = np.arange(batch.first_line, batch.first_line + count, dtype=np.int64)
+    return {"file": pa.repeat(pa.scalar(path, pa.string()), count), "line": pa.array(lines)}
+
+
+def path_text(path: str) -> str:
+    r"""A path as UTF-8 can carry it: bytes of a name that are none become U+FFFD.
+
+    >>> path_text("a\udcff")
+    'a�'
+    """
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def known(values: F64, ok: Bools) -> Column:
+    """Values [n], missing for records that could not be parsed."""
+    return pa.array(values, mask=~ok)
+
+
+def part(offline: Offline, batch: OfflineBatch, table: Any) -> Part:
+    """A batch's table with its counts; header lines are no records."""
+    records, results = batch.scored.records, batch.scored.scores
+    headers = sum(reason == HEADER for reason in records.reasons.values())
+    return Part(
+        table=table,
+        records=len(records) - headers,
+        anomalies=len(offline.pipeline.decider.alerts(results.scores, records.ok)),
+        unparsed=len(records) - headers - int(records.ok.sum()),
+    )
+
+
+def mean_squared(scorer: L1Scorer, errors: F64) -> F64:
+    """Squared errors divided by the number of columns that the network reads."""
+    return errors / max(1, scorer.layout.width)
+
+
+def _score_table(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Any:
+    scored, pipeline = batch.scored, offline.pipeline
+    records, results = scored.records, scored.scores
+    columns = places(batch)
+    columns["score"] = known(results.scores, records.ok)
+    columns["error"] = known(results.errors.astype(np.float64), records.ok)
+    if squared:
+        values = scored.matrix.values
+        errors = squared_errors(pipeline.features.layout, values, pipeline.scorer.reconstruct(values))
+        columns["squared_error"] = known(errors, records.ok)
+        columns["mean_squared_error"] = known(mean_squared(pipeline.scorer, errors), records.ok)
+    alerting = pipeline.decider.alerts(results.scores, records.ok)
     crossed = np.zeros(len(records), dtype=np.bool_)
     crossed[alerting] = True
-    path = records.raw.origin.path
-    return [
-        ScoreRow(
-            file=path,
-            line=first_line + row,
-            score=float(scores.scores[row]) if ok else None,
-            error=float(scores.errors[row]) if ok else None,
-            alert=bool(crossed[row]),
-            summary=summaries.get(row, ""),
-            reason=records.reasons.get(row, ""),
-        )
-        for row, ok in enumerate(records.ok.tolist())
-    ]
+    sentences = [alert.summary for alert in pipeline.explain(scored, alerting)]
+    columns["alert"] = pa.array(crossed)
+    columns["summary"] = _sparse(len(records), dict(zip(alerting.tolist(), sentences, strict=True)))
+    columns["reason"] = _sparse(len(records), dict(records.reasons))
+    return pa.table(columns)
+
+
+def _sparse(count: int, texts: dict[int, str]) -> Column:
+    """A text column [count] that is missing but in the given rows."""
+    column = np.full(count, None, dtype=object)
+    column[list(texts)] = list(texts.values())
+    return pa.array(column, pa.string())
+
+
+def _empty_scores(*, squared: bool) -> Any:
+    numbers = ["score", "error", *(("squared_error", "mean_squared_error") if squared else ())]
+    types = dict.fromkeys(numbers, pa.float64()) | {"alert": pa.bool_()} | dict.fromkeys(OPTIONAL, pa.string())
+    return pa.schema(PLACES | types).empty_table()

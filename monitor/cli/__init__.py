@@ -23,8 +23,11 @@ COMMANDS = {
     "retrain": "Train on benign records and publish the model.",
     "run": "Score records as they come and raise alerts.",
     "score": "Score files offline with the published model.",
+    "evaluate": "Measure a model on labelled records: confusion, curves, sweeps, report.",
+    "cluster": "Group records by their latent vectors; find small groups and outliers.",
     "alerts": "List and show alerts.",
     "models": "List, show and verify published models.",
+    "data": "Make example data, convert images, plant corruptions.",
     "demo": "Make traffic, learn it, plant faults, raise alerts; ends by itself.",
 }
 """Every subcommand with its line in ``--help``, so that the help imports none of them."""

@@ -67,3 +67,19 @@ class L1Scorer:
     def field_errors(self, values: F32, reconstruction: F32) -> F64:
         """Each feature's part of the error, [n, features]; the parts of a row add up to its error."""
         return field_errors(self.layout, values, reconstruction)
+
+
+def squared_errors(layout: Layout, values: F32, reconstruction: F32) -> F64:
+    """The sum of squared differences of each record over its network columns, [n]; >= 0, larger is more anomalous.
+
+    Neither weighted nor normalised: what published examples rank by. Novelty columns, which have no reconstruction,
+    do not count.
+
+    Args:
+        layout: which columns the network reads.
+        values: encoded records, [n, total].
+        reconstruction: the same shape.
+    """
+    differences = values[:, : layout.width].astype(np.float64) - reconstruction[:, : layout.width]
+    errors: F64 = np.einsum("ij,ij->i", differences, differences)
+    return errors

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from monitor.core.errors import DataError
 from monitor.core.novelty import REACH, never
 from monitor.core.protocols import FittedEncoder
+from monitor.core.records import Field, FieldType
 from tests.encoding import encode, encoder, finding
 from tests.records import records
 
 
-def fitted(values: Sequence[bool | None]) -> FittedEncoder:
-    return encoder("boolean").fit(records(x=values))
+def fitted(benign: Sequence[bool | str | None], /, **options: Any) -> FittedEncoder:
+    return encoder("boolean", **options).fit(records(x=benign))
 
 
 def test_true_and_false_are_plus_and_minus_one() -> None:
@@ -57,3 +61,83 @@ def test_findings_speak_of_true_and_false() -> None:
     assert finding(both, records(x=[True])).reason == "unusual together with the other fields"
     assert finding(constant, records(x=[True])).reason == "changed: always false in 50 benign records"
     assert finding(constant, records(x=[True])).expected is False
+
+
+SEXES = ["F", "M", "M", "F"] * 30
+
+
+def test_two_given_texts_are_minus_and_plus_one_and_nothing_else_is_a_column() -> None:
+    encoding = fitted(SEXES, values=["F", "M"])
+
+    columns, novelty = encode(encoding, records(x=["F", "M"]))
+
+    assert encoder("boolean", values=["F", "M"]).fields == (Field("x", FieldType.TEXT),)
+    assert encoding.columns == ("value",)
+    assert columns.tolist() == [[-1], [1]]
+    assert not novelty.any()
+
+
+def test_a_third_text_and_a_missing_one_are_neither_and_novel() -> None:
+    encoding = fitted(SEXES, values=["F", "M"])
+
+    columns, novelty = encode(encoding, records(x=["m", None, "M"]))
+
+    assert encoding.novelty == ("missing", "another value")
+    assert columns.tolist() == [[0], [0], [1]]
+    assert novelty.tolist() == [pytest.approx(row) for row in ([0, never(120)], [never(120), 0], [0, 0])]
+
+
+def test_two_given_texts_keep_their_column_where_benign_data_showed_but_one() -> None:
+    encoding = fitted(["M"] * 50, values=["F", "M"])
+
+    columns, novelty = encode(encoding, records(x=["M", "F"]))
+
+    assert columns.tolist() == [[1], [-1]]
+    assert novelty[:, 0].tolist() == pytest.approx([0, never(50) + REACH])
+
+
+def test_findings_speak_in_the_given_texts() -> None:
+    both, constant = fitted([*SEXES, "x"], values=["F", "M"]), fitted(["M"] * 50, values=["F", "M"])
+
+    assert finding(both, records(x=["M"]), [-0.8, 0.0]).expected == "F"
+    assert finding(both, records(x=["M"])).benign_range == "M or F, or another value"
+    assert finding(constant, records(x=["F"])).reason == "changed: always M in 50 benign records"
+    assert finding(constant, records(x=["?"])).reason == "another value, as in none of 50 benign records"
+    assert finding(constant, records(x=["F"]), [-1.0]).expected == "M"
+
+
+def test_texts_of_which_none_occurs_are_nothing_to_learn() -> None:
+    with pytest.raises(DataError, match="field 'x': neither 'f' nor 'm' in any of 120 benign records"):
+        fitted(SEXES, values=["f", "m"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(["F"], "at least 2 items"), (["F", "M", "X"], "at most 2 items"), (["F", "F"], "values names 'F' twice")],
+)
+def test_anything_but_two_different_texts_is_refused(values: list[str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        encoder("boolean", values=values)
+
+
+@pytest.mark.parametrize(
+    ("benign", "options"),
+    [
+        ([True, False, None], {}), ([True, True], {}), ([False, None], {}), ([*SEXES, None], {"values": ["F", "M"]}),
+        (["M"] * 9, {"values": ["F", "M"]}),
+    ],
+)  # fmt: skip
+def test_what_was_encoded_can_be_decoded(benign: list[bool | str | None], options: dict[str, Any]) -> None:
+    encoding = fitted(benign, **options)
+
+    (decoded,) = encoding.decode(encode(encoding, records(x=benign))[0]).values()
+
+    assert decoded.to_pylist() == benign
+
+
+def test_the_sign_of_a_reconstruction_decides() -> None:
+    columns = np.array([[0.01, 0.4], [-0.01, 0.4], [3.0, 0.6]], dtype=np.float32)
+
+    decoded = fitted([True, False, None]).decode(columns)
+
+    assert decoded[Field("x", FieldType.BOOLEAN)].to_pylist() == [True, False, None]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,14 +15,15 @@ from pydantic import ValidationError
 from monitor.core.errors import DataError
 from monitor.core.novelty import REACH, never, unseen
 from monitor.core.protocols import FittedEncoder
+from monitor.core.records import Field, FieldType
 from tests.encoding import encode, encoder, finding
 from tests.records import records
 
 CITIES = ["anaheim", "boulder", "concord"] * 40
 
 
-def fitted(values: Sequence[str | None], **options: Any) -> FittedEncoder:
-    return encoder("categorical", **options).fit(records(x=values))
+def fitted(benign: Sequence[str | None], /, **options: Any) -> FittedEncoder:
+    return encoder("categorical", **options).fit(records(x=benign))
 
 
 def test_three_values_make_exactly_three_columns() -> None:
@@ -202,3 +204,88 @@ def test_a_changed_constant_is_told_with_what_it_was() -> None:
 def test_options_have_limits(option: str, value: int) -> None:
     with pytest.raises(ValidationError, match=option):
         encoder("categorical", **{option: value})
+
+
+def test_listed_values_are_exactly_the_columns_in_their_order() -> None:
+    encoding = fitted(CITIES, values=["concord", "anaheim", "boulder", "denver"])
+
+    columns, novelty = encode(encoding, records(x=["boulder", "concord", "denver"]))
+
+    assert encoding.columns == ("concord", "anaheim", "boulder", "denver")
+    assert columns.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
+    assert not novelty.any()
+
+
+def test_a_listed_value_has_its_column_however_rare_it_is() -> None:
+    assert fitted([*CITIES, "denver"], values=["denver", "boulder"]).columns == ("denver", "boulder")
+
+
+def test_what_is_not_listed_has_no_column_and_is_novel_unless_benign_data_had_it() -> None:
+    encoding = fitted([*CITIES, "denver"], values=["anaheim", "boulder", "concord"])
+
+    columns, novelty = encode(encoding, records(x=["denver", "elko", None]))
+
+    assert columns.tolist() == [pytest.approx([40 / 121] * 3)] * 3
+    assert encoding.novelty == ("unseen", "missing")
+    assert novelty[:, 0].tolist() == pytest.approx([0.0, unseen(121, 1), 0.0])
+    assert novelty[:, 1].tolist() == pytest.approx([0.0, 0.0, never(121)])
+
+
+def test_listed_values_keep_their_columns_where_benign_data_showed_but_one() -> None:
+    encoding = fitted(["on"] * 100, values=["off", "on"])
+    batch = records(x=["on", "off", "gone"])
+
+    columns, novelty = encode(encoding, batch)
+
+    assert columns.tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert novelty[:, 0].tolist() == pytest.approx([0.0, never(100) + REACH, never(100) + REACH])
+    assert finding(encoding, batch).reason == "changed: always on in 100 benign records"
+
+
+def test_the_range_tells_only_listed_values_that_benign_data_showed() -> None:
+    encoding = fitted(CITIES, values=["denver", "anaheim", "boulder", "concord"])
+
+    assert finding(encoding, records(x=["denver"])).benign_range == "anaheim, boulder, concord"
+
+
+def test_listed_values_that_never_occur_are_nothing_to_learn() -> None:
+    with pytest.raises(DataError, match="field 'x': none of the listed values in any of 120 benign records"):
+        fitted(CITIES, values=["Anaheim", "Boulder"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"values": ["a", "b", "a"]}, "values names 'a' twice"),
+        ({"values": []}, "at least 1 item"),
+        ({"values": ["a", "b"], "max_values": 1}, "give either values or max_values: the listed values have columns"),
+        ({"values": ["a", "b"], "min_count": 5}, "give either values or min_count"),
+    ],
+)
+def test_a_list_that_contradicts_itself_or_other_options_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        encoder("categorical", **options)
+
+
+def test_what_was_encoded_can_be_decoded_but_for_rare_values() -> None:
+    encoding = fitted([*CITIES, "denver", None])
+
+    decoded = encoding.decode(encode(encoding, records(x=["boulder", None, "denver", "concord"]))[0])
+
+    assert decoded[Field("x", FieldType.TEXT)].to_pylist() == ["boulder", None, "<rare>", "concord"]
+
+
+def test_the_largest_column_of_a_reconstruction_decides() -> None:
+    columns = np.array([[0.2, 0.3, 0.1], [np.nan, -0.2, -0.1], [9.0, np.inf, 0.0]], dtype=np.float32)
+
+    decoded = fitted(CITIES).decode(columns)
+
+    assert decoded[Field("x", FieldType.TEXT)].to_pylist() == ["boulder", "concord", "boulder"]
+
+
+def test_a_constant_decodes_to_itself() -> None:
+    decoded = fitted(["on", "on", None]).decode(np.array([[0.4], [0.6]], dtype=np.float32))
+    without_columns = fitted(["on"] * 9).decode(np.empty((2, 0), dtype=np.float32))
+
+    assert decoded[Field("x", FieldType.TEXT)].to_pylist() == ["on", None]
+    assert without_columns[Field("x", FieldType.TEXT)].to_pylist() == ["on", "on"]

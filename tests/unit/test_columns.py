@@ -96,6 +96,15 @@ def test_vectors_are_read_from_arrays_and_from_separated_numbers(cell: str | Non
     assert to_vector(texts("x", cell, "[1]"))[1].as_py() == value
 
 
+@pytest.mark.parametrize("separator", [" ", ",", ", ", ";", "  ", " ,"])
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5), max_size=5))
+def test_vectors_are_the_same_whatever_separates_their_numbers(separator: str, vectors: list[list[float]]) -> None:
+    cells = texts("cut off", *(separator.join(map(repr, vector)) for vector in vectors))[1:]
+
+    assert to_vector(cells).to_pylist() == vectors
+
+
 @pytest.mark.parametrize("cell", ["1,,3", "[1, null, 3]", "1;x;3", "1, ,3", '[1,"2",3]'])
 def test_an_element_that_is_no_number_keeps_its_place_in_the_vector(cell: str) -> None:
     vector = to_vector(texts(cell))[0].as_py()

@@ -152,11 +152,29 @@ def test_windows_line_ends_are_no_part_of_the_cells(records: list[str], final: b
         ({"columns": ["a", "b", "a"]}, "columns names 'a' more than once"),
         ({"columns": []}, "at least 1 item"),
         ({"ignore": ["c"]}, "ignore names 'c', which is not one of the columns"),
+        ({"columns": ["v{1..3}", "v2"]}, "columns names 'v2' more than once"),
+        ({"columns": ["v{3..1}"]}, r"the range in 'v\{3..1\}' runs backwards"),
+        ({"columns": ["v{1..2}x{1..2}"]}, r"'v\{1..2\}x\{1..2\}' has more than one range"),
+        ({"columns": ["a", "v{1..65536}"]}, r"more than 65,536 names, up to 'v\{1..65536\}'"),
+        ({"columns": ["v{0..999999999999999999}"]}, "more than 65,536 names"),
+        ({"columns": ["v{1..3}"], "ignore": ["v{3..4}"]}, "ignore names 'v4', which is not one of the columns"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         csv_rows.Config.model_validate({"columns": AB, **options})
+
+
+def test_ranges_stand_for_many_columns() -> None:
+    columns = ["label", "pixel{08..10}.x", "v{1..x}"]
+
+    batch = parse(
+        "label,pixel08.x,pixel09.x,pixel10.x,v{1..x}", "5,1,2,3,4", columns=columns, ignore=["pixel{08..09}.x"]
+    )
+
+    assert batch.reasons == {0: HEADER}
+    found = {field.name: column.to_pylist() for field, column in batch.columns.items()}
+    assert found == {"label": [None, 5.0], "pixel10.x": [None, 3.0], "v{1..x}": [None, 4.0]}
 
 
 rows = st.text(alphabet='"",,;ab1 \r\n\0é\ufeff', max_size=14)

@@ -13,7 +13,7 @@ from monitor.core.model_config import Activation, ModelConfig
 from monitor.model.autoencoder import Autoencoder, autoencoder_for
 from monitor.model.calibration import Calibration, calibrate_network
 from monitor.model.inference import BEYOND, Inference, field_errors
-from monitor.scoring.l1 import L1Scorer
+from monitor.scoring.l1 import L1Scorer, squared_errors
 from monitor.training.fitting import fit
 from tests.support_models import CPU, layout, network, rows
 
@@ -82,10 +82,24 @@ def test_the_worked_example_of_the_error() -> None:
     values = np.array([[-1, 0.32, 0.55]], dtype=np.float32)
     output = np.array([[-0.90, 0.40, 0.60]], dtype=np.float32)
 
-    errors = field_errors(place, values, output)
+    np.testing.assert_allclose(field_errors(place, values, output), [[0.10, 0.08, 0.05]], atol=1e-6)
+    assert squared_errors(place, values, output) == pytest.approx([0.0189], abs=1e-6)
 
-    np.testing.assert_allclose(errors, [[0.10, 0.08, 0.05]], atol=1e-6)
-    assert float((errors**2).sum()) == pytest.approx(0.0189, abs=1e-6)
+
+def test_squared_errors_leave_novelty_columns_out_and_weigh_all_others_alike() -> None:
+    place = Layout.of([("wide", 2, 1), ("narrow", 1, 1)])
+    values = np.array([[1, 2, 3, 100, 200], [0, 0, 0, 0, 0]], dtype=np.float32)
+
+    errors = squared_errors(place, values, np.zeros((2, 5), np.float32))
+
+    assert errors.tolist() == [14, 0]
+
+
+def test_squared_errors_of_overflowed_arithmetic_are_finite() -> None:
+    place = Layout.of([("a", 1, 0)])
+    largest = np.full((1, 1), np.finfo(np.float32).max, dtype=np.float32)
+
+    assert np.isfinite(squared_errors(place, largest, -largest)).all()
 
 
 # -- the same record, the same score -----------------------------------------------------------------------------

@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from monitor.core.errors import DataError
 from monitor.core.novelty import REACH, never
 from monitor.core.protocols import FittedEncoder
+from monitor.core.records import Field, FieldType
 from tests.encoding import encode, encoder, finding
 from tests.records import records
 
+X = Field("x", FieldType.NUMBER)
 ANY = [math.nan, -math.inf, -1e308, -5.0, 0.0, 5e-324, 7.5, 1e308, math.inf, None]
 
 
@@ -262,3 +264,57 @@ def test_a_state_the_network_does_not_expect_is_the_reason() -> None:
     assert finding(encoding, records(x=[1.0]), [0.0, 0.9]).reason == "not missing, unlike what the other fields suggest"
     assert finding(encoding, records(x=[1.0]), [0.0, 0.9]).expected == "missing"
     assert finding(encoding, records(x=[1.0])).benign_range == "1 to 3, or missing"
+
+
+def decoded(encoding: FittedEncoder, columns: Any) -> list[float | None]:
+    values: list[float | None] = encoding.decode(np.array(columns, dtype=np.float32))[X].to_pylist()
+    return values
+
+
+@pytest.mark.parametrize("options", [{"scale": "linear"}, {"scale": "log"}, {"scale": "auto"}, {"divide_by": 7e3}])
+@settings(max_examples=100, deadline=None)
+@given(benign=st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=40))
+def test_what_was_encoded_and_not_cut_off_can_be_decoded(options: dict[str, Any], benign: list[float]) -> None:
+    encoding = fitted(benign, clip=1000.0, **options)
+    values = np.array(benign)
+
+    again = np.array(decoded(encoding, encode(encoding, records(x=benign))[0]))
+
+    # float32 cannot tell neighbours apart where a range is narrow against its distance from 0, and has no tiny numbers.
+    tolerance = 1e-3 * np.ptp(values) + 1e-5 * np.abs(values).max() + 1e-30
+    np.testing.assert_allclose(again, values, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": "log"}, {"divide_by": 1000}])
+def test_decoded_numbers_have_no_more_digits_than_they_came_with(options: dict[str, Any]) -> None:
+    values = [0.32, 1.5, 20.25, 300.0, 0.0, 47.1]
+    encoding = fitted(values, **options)
+
+    assert decoded(encoding, encode(encoding, records(x=values))[0]) == values
+
+
+def test_whole_numbers_are_decoded_to_whole_numbers() -> None:
+    encoding = fitted([float(i) for i in range(18, 69)], divide_by=100)
+
+    assert decoded(encoding, [[0.4249], [0.18], [-0.001]]) == [42.0, 18.0, 0.0]
+
+
+def test_decoding_is_not_kept_inside_the_benign_range_but_finite() -> None:
+    encoding = fitted([float(i) for i in range(11)], divide_by=10)
+
+    assert decoded(encoding, [[2.5], [math.inf], [math.nan], [3e38]]) == [25.0, 5.0, 5.0, 50.0]
+
+
+def test_a_state_stronger_than_the_number_is_decoded_to_nothing() -> None:
+    encoding = fitted([1.0, None, 3.0])
+
+    assert decoded(encoding, [[1.0, 0.6], [1.0, 0.4]]) == [None, 3.0]
+
+
+def test_a_constant_is_decoded_to_itself() -> None:
+    assert decoded(fitted([0.1] * 40), np.empty((2, 0))) == [0.1, 0.1]
+
+
+def test_a_divisor_makes_exactly_one_column_even_of_a_constant() -> None:
+    assert fitted([18.0, 68.0], divide_by=100).columns == ("value",)
+    assert fitted([18.0, 18.0], divide_by=100).columns == ("value",)

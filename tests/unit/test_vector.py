@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from monitor.core.errors import DataError
 from monitor.core.novelty import REACH, never, unseen
 from monitor.core.protocols import FittedEncoder
 from monitor.core.records import Field, FieldType
+from monitor.parsers import regex
 from tests.encoding import encode, encoder, finding
+from tests.framed import framed
 from tests.records import records
 
 PIXELS = [[0.0, 51.0, 102.0, 255.0], [255.0, 0.0, 51.0, 102.0], [102.0, 255.0, 0.0, 51.0]] * 10
@@ -202,3 +206,96 @@ def test_nothing_to_learn(values: list[Any], message: str) -> None:
 def test_a_divisor_that_leaves_huge_values_is_refused() -> None:
     with pytest.raises(DataError, match="field 'x': divided by 1, benign values still reach 1e\\+09"):
         fitted([[1e9, 2.0]], divide_by=1)
+
+
+@pytest.mark.parametrize("options", [{}, {"divide_by": 255}, {"clip": 0.1, "divide_by": 255}])
+def test_what_was_encoded_can_be_decoded(options: dict[str, Any]) -> None:
+    encoding = fitted([*PIXELS, None], **options)
+    batch = records(x=[*PIXELS[:3], None])
+
+    decoded = encoding.decode(encode(encoding, batch)[0])
+
+    assert decoded[Field("x", FieldType.VECTOR)].to_pylist() == [*PIXELS[:3], None]
+
+
+@pytest.mark.parametrize("options", [{}, {"divide_by": 1e3}])
+@settings(max_examples=50, deadline=None)
+@given(rows=st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=2, max_size=20))
+def test_decoded_entries_are_near_the_encoded_ones(options: dict[str, Any], rows: list[tuple[float, ...]]) -> None:
+    encoding = fitted(rows, clip=1000.0, **options)
+
+    (decoded,) = encoding.decode(encode(encoding, records(x=rows))[0]).values()
+
+    largest, spread = np.abs(rows).max(), np.ptp(rows, axis=0).max()
+    np.testing.assert_allclose(decoded.to_pylist(), rows, rtol=0, atol=1e-3 * spread + 1e-6 * largest + 1e-30)
+
+
+def test_a_reconstruction_is_decoded_in_as_many_digits_as_benign_data_had() -> None:
+    columns = np.array([[0.2001, 0.5, -0.001, 1.1]], dtype=np.float32)
+    whole, broken = fitted(PIXELS, divide_by=255), fitted([*PIXELS, [0.5] * 4], divide_by=255)
+
+    assert whole.decode(columns)[Field("x", FieldType.VECTOR)].to_pylist() == [[51.0, 128.0, 0.0, 281.0]]
+    assert broken.decode(columns)[Field("x", FieldType.VECTOR)].to_pylist() == [
+        pytest.approx([51.0255, 127.5, -0.255, 280.5])
+    ]
+
+
+def test_number_fields_are_decoded_one_by_one() -> None:
+    encoding = encoder("vector", columns=["a", "b"], divide_by=10).fit(records(a=[1.0, None, 5.0], b=[3.0, None, 9.0]))
+
+    decoded = encoding.decode(np.array([[0.2, 0.7, 0.1], [0.2, 0.7, 0.9]], dtype=np.float32))
+
+    assert {field: column.to_pylist() for field, column in decoded.items()} == {
+        Field("a", FieldType.NUMBER): [2.0, None],
+        Field("b", FieldType.NUMBER): [7.0, None],
+    }
+
+
+def test_only_what_is_no_vector_at_all_is_decoded_to_nothing() -> None:
+    encoding = fitted([*PIXELS, None, [1.0], [math.nan, 0.0, 0.0, 0.0]], divide_by=255)
+    states = np.eye(7, dtype=np.float32)[4:]
+
+    (decoded,) = encoding.decode(states).values()
+
+    assert encoding.columns[4:] == ("missing", "with entries that are no numbers", "of another length")
+    assert [vector is None for vector in decoded.to_pylist()] == [True, False, True]
+
+
+def test_a_range_of_names_lists_number_fields() -> None:
+    unfitted = encoder("vector", columns=["pixel{1..2}", "last"], divide_by=255)
+    encoding = unfitted.fit(records(pixel1=[0.0, 255.0], pixel2=[51.0, 0.0], last=[0.0, 1.0]))
+
+    assert [field.name for field in unfitted.fields] == ["pixel1", "pixel2", "last"]
+    assert encoding.columns == ("pixel1", "pixel2", "last")
+
+
+def test_pixels_of_three_colours_are_named_by_row_column_and_colour() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (50, 2 * 3 * 3)).astype(float)
+    encoding = fitted(images.tolist(), shape=[2, 3, 3], divide_by=255)
+    spot = images[0].copy()
+    spot[17] = 0.0
+
+    said = finding(encoding, records(x=[spot.tolist()]), (images[0] / 255).tolist())
+
+    assert len(encoding.columns) == 18
+    assert encoding.columns[:2] == ("[0, 0, 0]", "[0, 0, 1]")
+    assert said.reason.endswith(f"worst at [1, 2, 2] 0 instead of {images[0, 17]:.0f}")
+
+
+@pytest.mark.parametrize("line", ["{}={}", "{} = {}", "{}\t= {} "])
+def test_lines_of_a_label_and_its_pixels_become_one_column_a_pixel(line: str) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 784))
+    lines = [line.format(i % 10, " ".join(map(str, pixels))) for i, pixels in enumerate(images.tolist())]
+    unfitted = encoder("vector", "pixels", shape=[28, 28], divide_by=255)
+    pattern = regex.Config(pattern=r"^(?P<label>\d+)\s*=\s*(?P<pixels>.*)$")
+
+    batch = regex.build(pattern, [*unfitted.fields, Field("label", FieldType.TEXT)]).parse(framed(*lines))
+    encoding = unfitted.fit(batch)
+    columns, novelty = encode(encoding, batch)
+
+    assert batch.ok.all()
+    assert batch.column("label", FieldType.TEXT).to_pylist() == [str(i % 10) for i in range(20)]
+    assert len(encoding.columns) == 784
+    np.testing.assert_array_equal(columns, (images / 255).astype(np.float32))
+    assert not novelty.any()
+    assert encoding.decode(columns)[Field("pixels", FieldType.VECTOR)].to_pylist() == images.tolist()

@@ -1,0 +1,178 @@
+"""``aemonitor evaluate``: how well a model tells labelled records apart."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from monitor.cli import config_option
+from monitor.reporting.kinds import KINDS
+
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+
+
+def _ranges(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> tuple[tuple[float, float], ...]:
+    """``LOW-HIGH`` as numbers."""
+    matches = [_RANGE.fullmatch(text) for text in texts]
+    ranges = [(float(match[1]), float(match[2])) for match in matches if match is not None]
+    wrong = [
+        text for text, match in zip(texts, matches, strict=True) if match is None or float(match[1]) > float(match[2])
+    ]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not LOW-HIGH, such as 0-20 or 0.5-1.5")
+    return tuple(ranges)
+
+
+def _listed(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> tuple[str, ...]:
+    """Values given one by one or between commas."""
+    return tuple(value.strip() for text in texts for value in text.split(",") if value.strip())
+
+
+def _kinds(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> tuple[str, ...]:
+    names = _listed(context, option, texts) or ("all",)
+    unknown = [name for name in names if name not in (*KINDS, "all", "none")]
+    if unknown or ("none" in names and len(names) > 1):
+        raise click.BadParameter(f"{','.join(names)!r} is not all, none or some of {', '.join(KINDS)}")
+    return () if names == ("none",) else KINDS if "all" in names else names
+
+
+def _quiet(_what: str, _done: int, _total: int, _remark: str) -> None:
+    """Says nothing."""
+
+
+@click.command("evaluate", short_help="Measure a model on labelled records.")
+@config_option
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path), metavar="INPUT...")
+@click.option("--stream", metavar="S", help="The stream whose model is measured; needed when there are several.")
+@click.option(
+    "--labels",
+    metavar="FIELD|FILE",
+    help="A field of the records; or a file: one label a line in the order of the input, or windows of time as CSV "
+    "(start,end) or JSON. Without it every record counts as benign.",
+)
+@click.option(
+    "--anomalous",
+    multiple=True,
+    callback=_listed,
+    metavar="VALUE,...",
+    help="Labels that mean anomalous; every other one is benign. Default: 1, true, anomaly, attack and the like.",
+)
+@click.option(
+    "--benign",
+    multiple=True,
+    callback=_listed,
+    metavar="VALUE,...",
+    help="Labels that mean benign; every other one is anomalous. Default: 0, false, normal, benign and the like.",
+)
+@click.option("--threshold", type=float, metavar="X", help="Count at this threshold, not at the stream's own.")
+@click.option(
+    "--max-fpr",
+    type=click.FloatRange(0, 1),
+    metavar="R",
+    help="Count at the smallest threshold that at most the share R of the benign records exceeds.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 1),
+    default=0.001,
+    show_default=True,
+    metavar="R",
+    help="Give the recall of damaged records also at this false-positive rate.",
+)
+@click.option(
+    "--corrupt",
+    "kinds",
+    multiple=True,
+    callback=_kinds,
+    metavar="KIND,...",
+    help=f"How benign records are damaged: all, none, or some of {', '.join(KINDS)}.  [default: all]",
+)
+@click.option(
+    "--corrupt-feature",
+    "features",
+    multiple=True,
+    callback=_listed,
+    metavar="F,...",
+    help="Damage these features only; default: all, or of many a sample.",
+)
+@click.option(
+    "--noise",
+    multiple=True,
+    callback=_ranges,
+    metavar="LOW-HIGH",
+    help="Add numbers of this range, instead of the usual strengths; several times for several.",
+)
+@click.option(
+    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Most anomalous images in the report."
+)
+@click.option(
+    "--bootstrap",
+    "resamples",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Resamples for the intervals; 0: no intervals.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of resamples and damages.")
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write tables (CSV, JSON), plots (PNG, SVG) and one HTML page there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(  # noqa: PLR0913 - an option each
+    config: Path,
+    inputs: tuple[Path, ...],
+    *,
+    stream: str | None,
+    labels: str | None,
+    anomalous: tuple[str, ...],
+    benign: tuple[str, ...],
+    threshold: float | None,
+    max_fpr: float | None,
+    rate: float,
+    kinds: tuple[str, ...],
+    features: tuple[str, ...],
+    noise: tuple[tuple[float, float], ...],
+    top: int,
+    resamples: int,
+    seed: int,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare the scores of INPUT files (- is standard input) with their labels; nothing is stored or learned."""
+    from monitor.app.evaluate import Request, evaluate_files, make_directory, write_report
+    from monitor.cli.progress import training_progress
+    from monitor.reporting import tables
+
+    if report is not None:
+        make_directory(report)
+    request = Request(
+        labels=labels,
+        anomalous=anomalous,
+        benign=benign,
+        threshold=threshold,
+        max_fpr=max_fpr,
+        rate=rate,
+        top=top,
+        kinds=kinds,
+        corrupt_features=features,
+        noise=noise,
+        resamples=resamples,
+        seed=seed,
+    )
+    with training_progress() as advance:
+        progress = advance if sys.stderr.isatty() else _quiet  # seconds, not minutes: nothing a journal should keep
+        evaluated = evaluate_files(config, stream, inputs, request, progress)
+    if as_json:
+        click.echo(tables.as_json(evaluated.evaluation))
+    else:
+        click.echo(tables.as_text(evaluated.evaluation), nl=False)
+    if report is not None:
+        write_report(evaluated, report)
+        click.echo(f"report: {report / 'report.html'}", err=True)

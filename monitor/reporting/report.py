@@ -1,0 +1,97 @@
+"""An evaluation as one HTML page that needs nothing else, and its plots as PNG and SVG beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from monitor.core.errors import CannotCreateError
+from monitor.core.printable import printable
+from monitor.reporting import page_facts as facts
+from monitor.reporting.evaluation import Evaluation
+from monitor.reporting.figures.inline import inlined
+from monitor.reporting.figures.style import as_png, as_svg, short
+from monitor.reporting.output_file import created
+from monitor.reporting.page_plots import Plot, plots
+from monitor.reporting.tables import number
+
+LONGEST = 600
+"""Characters of one text from data at most; a page is no place for a megabyte."""
+
+NAME = 100
+"""Characters of a name in a heading at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A plot as the page takes it."""
+
+    svg: Markup
+    caption: str
+    name: str
+
+
+def write_report(evaluation: Evaluation, directory: Path) -> None:
+    """Write ``report.html`` and every plot as ``NAME.png`` and ``NAME.svg``; the directory is made if need be.
+
+    The same evaluation gives the same bytes.
+
+    Raises:
+        CannotCreateError: the directory or a file in it cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotCreateError(f"{directory}: cannot be made: {error.strerror or error}") from error
+    drawn = {plot.name: _written(plot, directory) for plot in plots(evaluation)}
+    with created(directory / "report.html") as file:
+        file.write(page(evaluation, drawn).encode())
+
+
+def page(evaluation: Evaluation, drawn: Mapping[str, Drawn]) -> str:
+    """The page, with the plots there are by name."""
+    source = files("monitor.reporting").joinpath("report.html.j2").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    return environment.from_string(source).render(
+        stream=short(evaluation.stream, NAME),
+        model=short(evaluation.model, NAME),
+        threshold=number(evaluation.threshold),
+        threshold_source=evaluation.threshold_source,
+        verdict=facts.verdict(evaluation),
+        big_numbers=facts.big_numbers(evaluation),
+        warnings=facts.warnings(evaluation),
+        both_classes=len(evaluation.roc.x) > 0,
+        figures=facts.figures(evaluation),
+        confusion=facts.confusion(evaluation.confusion),
+        precision_at=facts.precision_at(evaluation),
+        sweep=facts.sweep(evaluation),
+        events=evaluation.events,
+        event_table=facts.events(evaluation.events.events if evaluation.events else ()),
+        corruptions=facts.corruptions(evaluation),
+        about=facts.about(evaluation),
+        plots=drawn,
+    )
+
+
+def _written(plot: Plot, directory: Path) -> Drawn:
+    figure = plot.draw()
+    png = as_png(figure)
+    figure.set_layout_engine("none")  # where the texts go has been found out, which takes longer than the drawing
+    svg = as_svg(figure)
+    for suffix, content in (("png", png), ("svg", svg.encode())):
+        with created(directory / f"{plot.name}.{suffix}") as file:
+            file.write(content)
+    return Drawn(inlined(svg, plot.name, printable(plot.description, LONGEST)), plot.caption, plot.name)
+
+
+def _shown(value: Any) -> Any:
+    """What stands in a place of the template: nothing invisible, nothing endless."""
+    return printable(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,162 @@
+"""What comes in as it arrives, and what goes out whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from monitor.app.offline import Arriving
+from monitor.core.errors import CannotCreateError
+from monitor.reporting.output_file import created
+
+
+@pytest.fixture
+def pipe() -> tuple[int, int]:
+    return os.pipe()
+
+
+def names(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+def write(path: Path, data: bytes, then: Exception | None = None) -> None:
+    with created(path) as file:
+        file.write(data)
+        file.flush()
+        if then:
+            raise then
+
+
+def close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def test_a_read_takes_what_is_there_and_does_not_wait_for_more(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.write(writer, b"one\n")
+    os.write(writer, b"two\n")
+
+    assert Arriving(reader).read(1 << 20) == b"one\ntwo\n"
+    close(reader, writer)
+
+
+def test_a_read_takes_no_more_than_its_size_and_ends_with_the_pipe(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.write(writer, b"abcdef")
+    close(writer)
+    arriving = Arriving(reader)
+
+    assert [arriving.read(4), arriving.read(4), arriving.read(4)] == [b"abcd", b"ef", b""]
+    close(reader)
+
+
+def test_a_read_without_a_size_is_everything(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.write(writer, b"abc")
+    close(writer)
+
+    assert Arriving(reader).read() == b"abc"
+    close(reader)
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.set_blocking(reader, False)
+    late = threading.Thread(target=os.write, args=(writer, b"late"))
+    late.start()
+
+    assert Arriving(reader).read(10) == b"late"
+    late.join()
+    close(reader, writer)
+
+
+def test_a_fast_producer_is_read_in_blocks_of_the_size_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(bytes(3 << 20))
+    with path.open("rb") as file:
+        assert len(Arriving(file.fileno()).read(1 << 20)) == 1 << 20
+
+
+def test_the_descriptor_stays_open_for_its_owner(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    del reader
+    arriving = Arriving(pipe[0])
+    arriving.close()
+
+    os.fstat(pipe[0])
+    close(pipe[0], writer)
+
+
+# -- output ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_replaces_the_older_one_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+
+    with created(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_failure_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+
+    with pytest.raises(KeyError):
+        write(path, b"half", then=KeyError())
+
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_new_file_has_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        with created(tmp_path / "out"):
+            pass
+    finally:
+        os.umask(old)
+
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+
+    with created(tmp_path / "link") as file:
+        file.write(b"x")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"x"
+
+
+def test_a_device_is_written_and_not_replaced() -> None:
+    with created(Path("/dev/null")) as file:
+        file.write(b"x")
+
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing/out", "No such file or directory"), (".", "is a directory; name a file in it"), ("a" * 300, "too long")],
+)
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str, reason: str) -> None:
+    with pytest.raises(CannotCreateError, match=f"cannot be written: .*{reason}"):
+        write(tmp_path / name, b"x")
+
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(CannotCreateError, match="/dev/full: cannot be written: No space"):
+        write(Path("/dev/full"), b"x")
