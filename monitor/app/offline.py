@@ -84,8 +84,8 @@ class Offline:
             NoInputError, PermissionDeniedError, DataError: a file cannot be read.
         """
         limits = self.config.limits
-        lines: dict[str, int] = {}
-        done = 0
+        end: tuple[str, int] | None = None  # where the batch before ended; one that starts elsewhere begins a file
+        done = line = 0
         if "-" in map(str, inputs) and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it may be
             raise NoInputError("-: standard input is closed")
         for raw in read_files(
@@ -94,8 +94,8 @@ class Offline:
             max_batch_records=limits.max_batch_records,
             stdin=standard_input(),
         ):
-            first = lines.get(raw.origin.file_id, 0) + 1
-            lines[raw.origin.file_id] = first - 1 + len(raw)
+            first = line + 1 if end == (raw.origin.file_id, raw.offsets[0]) else 1
+            line, end = first - 1 + len(raw), (raw.origin.file_id, raw.next_offset)
             done += len(raw)
             progress(what, done, 0, "")
             yield OfflineBatch(self.pipeline.score(raw), first)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -52,18 +53,35 @@ def _no_gpu_reason() -> str:
     return "no usable GPU was found (see nvidia-smi)"
 
 
-@contextmanager
-def one_thread() -> Generator[None, None, None]:
-    """Compute with one thread inside: faster for small slices, and the sum order cannot depend on the machine.
+def spare_cores() -> int:
+    """How many threads a long computation may take: all cores of this process but one, or what OMP_NUM_THREADS says.
 
-    Costs nothing where the process is set to one thread already, as the daemon is.
+    Threads that share a matrix product wait for each other by spinning. A single busy neighbour on the last core makes
+    all of them wait: on two cores, training with two threads beside one busy process took three times as long as with
+    one, beside two of them ten times.
     """
-    threads = torch.get_num_threads()
-    if threads == 1:
+    if "OMP_NUM_THREADS" in os.environ:
+        return torch.get_num_threads()
+    return max(1, min(torch.get_num_threads(), len(os.sched_getaffinity(0)) - 1))
+
+
+@contextmanager
+def threads(count: int) -> Generator[None, None, None]:
+    """Compute with so many threads inside. Costs nothing where the process is set to as many already."""
+    before = torch.get_num_threads()
+    if before == count:
         yield
         return
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Compute with one thread inside: faster for small slices, and the sum order cannot depend on the machine.
+
+    The daemon is set to one thread already.
+    """
+    return threads(1)

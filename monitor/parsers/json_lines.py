@@ -66,12 +66,13 @@ class JsonLines:
         self._reader = _Reader(shape_of(names))
 
     def parse(self, raw: RawBatch) -> RecordBatch:
-        reader = self._reader if self._fields is not None else _Reader(shape_of(_names(raw)))
+        names = _names(raw) if self._fields is None else []
+        reader = self._reader if self._fields is not None else _Reader(shape_of(names))
         records, reasons = reader.read(raw)
         values = values_of(reader.shape, records)
         fields = self._fields
         if fields is None:
-            fields = [Field(name, natural_type(found)) for name, found in values.items()]
+            fields = [Field(name, natural_type(values[name])) for name in names]
         booleans = b"true" in raw.data or b"false" in raw.data
         columns = {
             field: column(values[field.name], field.type, booleans=booleans)

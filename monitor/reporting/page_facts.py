@@ -33,6 +33,7 @@ class Table:
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     words: int = 1
+    meanings: tuple[str, ...] = ()  # a line in small letters under each row's name
     note: str = ""
     marked: frozenset[int] = field(default_factory=frozenset)  # rows that stand out
 
@@ -169,9 +170,9 @@ def figures(evaluation: Evaluation) -> Table:
     )  # fmt: skip
     return Table(
         "Figures. Intervals hold the middle 95 % of bootstrap resamples, at a fixed threshold; - is not defined.",
-        ("figure", "what it is", "value", "95 % interval"),
-        [(name, meaning, share(estimate.value), interval(estimate)) for name, estimate, meaning in rows],
-        words=2,
+        ("figure", "value", "95 % interval"),
+        [(name, share(estimate.value), interval(estimate)) for name, estimate, _ in rows],
+        meanings=tuple(meaning for _, _, meaning in rows),
     )
 
 
@@ -264,7 +265,6 @@ def corruptions(evaluation: Evaluation) -> Table:
             share(row.recall.value),
             interval(row.recall),
             share(row.recall_at_rate.value),
-            interval(row.recall_at_rate),
             share(row.auroc),
         )
         for row in evaluation.corruptions
@@ -272,7 +272,7 @@ def corruptions(evaluation: Evaluation) -> Table:
     at_rate = f"recall at {percent(evaluation.rate)} false positives"
     return Table(
         "Damage. AUROC compares damaged with undamaged records.",
-        ("feature", "damage", "strength", "records", "recall", "95 % interval", at_rate, "95 % interval", "AUROC"),
+        ("feature", "damage", "strength", "records", "recall", "95 % interval", at_rate, "AUROC"),
         rows,
         words=3,
     )

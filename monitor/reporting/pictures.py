@@ -100,11 +100,11 @@ def _range(encoder: FittedVector) -> tuple[float, float]:
 def _drawable(encoder: FittedVector, block: Block, values: F32) -> Bools:
     """Rows that hold an image, [n]: neither missing nor of another length. Single entries may be no numbers."""
     flags = encoder.flags
-    states = (*flags.columns, *flags.novelty)
     start = block.start + len(encoder.scales.centres)
     columns = np.concatenate(
         [values[:, start : block.stop], values[:, block.novelty_start + OF_ENTRIES : block.novelty_stop]], axis=1
     )  # [n, states]
+    states = (*flags.columns, *flags.novelty)[: columns.shape[1]]  # a model without novelty has no such columns
     absent = [index for index, state in enumerate(states) if state != BROKEN]
     drawable: Bools = np.all(columns[:, absent] <= 0, axis=1)
     return drawable

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from monitor.core.model_config import Activation, ModelConfig
 from monitor.model.autoencoder import Autoencoder
@@ -27,12 +27,19 @@ BACKWARD: dict[Activation, Callable[[Tensor, Tensor], object]] = {
 }
 """Turns the gradient of an activation's output into that of its input, in place; gelu would need its input."""
 
+LOSS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mse": lambda difference: torch.dot(difference.view(-1), difference.view(-1)),
+    "huber": lambda difference: nn.functional.huber_loss(difference, torch.zeros_like(difference), reduction="sum"),
+    "l1": lambda difference: torch.linalg.vector_norm(difference, ord=1),
+}
+"""Each loss, times the number of entries, from reconstruction - target."""
+
 LOSS_GRADIENT: dict[str, Callable[[Tensor], Tensor]] = {
     "mse": lambda difference: difference.mul_(2),
     "huber": lambda difference: difference.clamp_(-1, 1),
     "l1": lambda difference: difference.sign_(),
 }
-"""The gradient of each loss, times the number of entries, from reconstruction - target, in place."""
+"""The gradient of each, from the same and in place."""
 
 
 def serves(config: ModelConfig) -> bool:
@@ -43,12 +50,12 @@ def serves(config: ModelConfig) -> bool:
 class PlainSgd:
     """Trains the layers of ``module`` where they are."""
 
-    def __init__(self, module: Autoencoder, config: ModelConfig, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, module: Autoencoder, config: ModelConfig) -> None:
         self._weights = [layer.weight.detach() for layer in module.linears()]  # each [out, in], the module's memory
         self._biases = [layer.bias.detach() for layer in module.linears()]
         self._activate = [IN_PLACE[name] for name in module.layer_activations()]
         self._backward = [BACKWARD[name] for name in module.layer_activations()]
-        self._loss, self._loss_gradient = loss, LOSS_GRADIENT[config.loss]
+        self._loss, self._loss_gradient = LOSS[config.loss], LOSS_GRADIENT[config.loss]
         self._rate, self._keep = config.learning_rate, 1 - config.learning_rate * config.weight_decay
         self._buffers: dict[int, _Buffers] = {}
 
@@ -58,9 +65,8 @@ class PlainSgd:
         if len(x) not in self._buffers:  # the last batch of an epoch is shorter
             self._buffers[len(x)] = _Buffers(len(x), self._weights)
         buffers = self._buffers[len(x)]
-        reconstruction = self._forward(x, buffers)
-        loss = self._loss(reconstruction, target)
-        difference = torch.sub(reconstruction, target, out=buffers.deltas[-1])
+        difference = torch.sub(self._forward(x, buffers), target, out=buffers.deltas[-1])
+        loss = self._loss(difference) / difference.numel()
         self._loss_gradient(difference).div_(difference.numel())
         self._descend(x, buffers)
         return loss

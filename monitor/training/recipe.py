@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +16,7 @@ from monitor.core.rows import take
 from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents, canary_of
 from monitor.model.calibration import calibrate_network
-from monitor.model.device import one_thread
+from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch
 from monitor.model.inference import SLICE_ROWS, Inference
 from monitor.model.manifest import DataSummary
@@ -61,7 +60,7 @@ def train(
     # Keyed features remember the records before: encode in the order of time, then cut.
     values = features.encode(take(records, parts.order)).values
     network = values[:, : layout.width]
-    with one_thread() if layout.width < WIDE else nullcontext():
+    with threads(1 if layout.width < WIDE else spare_cores()):
         fitted = fit(network[parts.train], network[parts.early_stop], config, device, on_epoch, layout)
     inference = Inference(fitted.module, layout)
     benign = values[parts.calibration]

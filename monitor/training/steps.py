@@ -55,4 +55,4 @@ class AutogradSteps:
 
 def steps_for(module: Autoencoder, config: ModelConfig) -> Steps:
     """The fastest way to train this network that gives the same weights."""
-    return PlainSgd(module, config, LOSSES[config.loss]) if serves(config) else AutogradSteps(module, config)
+    return PlainSgd(module, config) if serves(config) else AutogradSteps(module, config)

@@ -225,6 +225,15 @@ def test_rows_of_several_files_keep_their_place(place: Place, score: Score, tmp_
     assert [row["fields"]["level"]["actual"] for row in shown] == [2000, 1000]
 
 
+def test_a_file_named_twice_is_numbered_from_one_twice(place: Place, score: Score, tmp_path: Path) -> None:
+    path = tmp_path / "two.jsonl"
+    path.write_text(jsonl(person(1), person(2)))
+
+    rows = rows_of(score("staff", path, path))
+
+    assert [row["line"] for row in rows] == [1, 2, 1, 2]
+
+
 def test_a_file_whose_name_is_no_text_is_scored_too(place: Place, tmp_path: Path, capfd: Any) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.jsonl")
     Path(path).write_text(jsonl(person(1)))

@@ -15,7 +15,7 @@ from monitor.training.corruption import Corruption
 from monitor.training.fitting import Fitted, fit
 from monitor.training.plain_sgd import PlainSgd, serves
 from monitor.training.splits import Split, split, split_by_time
-from monitor.training.steps import LOSSES, AutogradSteps
+from monitor.training.steps import AutogradSteps
 from tests.support_models import CPU, network
 
 NONE = np.empty((0, 6), dtype=np.float32)
@@ -114,7 +114,7 @@ def test_plain_sgd_gives_the_weights_that_autograd_gives(activation: str, loss: 
         {"activation": activation, "loss": loss, "optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 0.01}
     )
     one, other = network(6, config), network(6, config)
-    plain, autograd = PlainSgd(one, config, LOSSES[loss]), AutogradSteps(other, config)
+    plain, autograd = PlainSgd(one, config), AutogradSteps(other, config)
     values = torch.tensor(benign(37))
 
     losses = [

@@ -100,6 +100,12 @@ def test_an_element_that_is_no_number_is_nan_in_its_place(element: str) -> None:
     assert math.isnan(vector[1])
 
 
+def test_fields_that_the_parser_finds_by_itself_stand_in_the_order_of_the_records() -> None:
+    batch = parse('{"b": 1, "long_name": 2, "a": {"y": 1, "x": 2}}', '{"c": 1, "b": 2}')
+
+    assert [field.name for field in batch.columns] == ["b", "long_name", "a.y", "a.x", "c"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.encoders import numeric
 from monitor.model.autoencoder import Autoencoder
+from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch, History
 from monitor.model.inference import Inference
 from monitor.training.recipe import Trained, explained_share, train
@@ -116,3 +119,17 @@ def test_without_novelty_constants_alone_are_nothing_to_score() -> None:
 
     with pytest.raises(DataError, match=r"model\.novelty is false and every feature is constant"):
         train("s", batch, encoders, ModelConfig(novelty=False), 1.0, CPU, lambda _epoch: None)
+
+
+def test_one_core_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with threads(64):
+        assert spare_cores() == max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def test_who_says_how_many_threads_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    before = torch.get_num_threads()
+    with threads(3):
+        assert spare_cores() == 3
+    assert torch.get_num_threads() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from monitor.core.arrays import F64, I64, Bools
@@ -14,12 +15,23 @@ from monitor.reporting.figures.style import (
     PAPER,
     legend_below,
     new_figure,
+    number_ticks,
     short,
     styled,
 )
 
 LABELLED = 24
 """Clusters with a line in the legend: the largest ones."""
+
+APART = 21.0
+"""Points between two numbers, so that their circles do not touch."""
+
+OFFSETS = [np.zeros(2)] + [
+    radius * np.array([np.cos(angle), np.sin(angle)])
+    for radius in (22.0, 44.0, 66.0, 88.0)
+    for angle in np.arange(1, 13) * np.pi / 6 + 0.2
+]
+"""Places tried for a number, in points from its centre."""
 
 
 @styled
@@ -50,14 +62,30 @@ def cluster_plot(points: F64, cluster: I64, outliers: Bools | I64, axes: tuple[s
             ringed[:, 0], ringed[:, 1], s=75, facecolors="none", edgecolors=INK, linewidths=1.3,
             label=f"outlier ({len(ringed):,})", zorder=4,
         )  # fmt: skip
-    for number in numbers.tolist():
-        x, y = points[cluster == number].mean(axis=0)
-        plot.text(
-            x, y, str(number), ha="center", va="center", size=9, weight="bold", zorder=5,
+    plot.set_title("Records by cluster, a number at each centre")
+    number_ticks(plot.xaxis)
+    number_ticks(plot.yaxis)
+    plot.set_xlabel(short(axes[0], 50))
+    plot.set_ylabel(short(axes[1], 50))
+    legend_below(figure, plot, columns=4)
+    centres = np.array([points[cluster == number].mean(axis=0) for number in numbers]).reshape(-1, 2)
+    _number(figure, plot, numbers, centres)
+    return figure
+
+
+def _number(figure: Figure, plot: Axes, numbers: I64, centres: F64) -> None:
+    """A number at each centre, or beside it with a line to it, where another number is in the way."""
+    figure.draw_without_rendering()  # finds out where the plot is, and so where the centres are
+    point = figure.dpi / 72
+    box = plot.bbox.padded(-point * APART / 2)
+    taken: list[F64] = []
+    for number, centre, place in zip(numbers.tolist(), centres, plot.transData.transform(centres) / point, strict=True):
+        inside = [offset for offset in OFFSETS if box.contains(*(point * (place + offset)))]
+        free = [offset for offset in inside if all(np.hypot(*(place + offset - other)) > APART for other in taken)]
+        offset = free[0] if free else OFFSETS[0]
+        taken.append(place + offset)
+        plot.annotate(
+            str(number), centre, xytext=(offset[0], offset[1]), textcoords="offset points", ha="center", va="center",
+            size=9, weight="bold", zorder=5, arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.9},
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": PAPER, "edgecolor": INK, "linewidth": 1.1},
         )  # fmt: skip
-    plot.set_title("Records by cluster, a number at each centre")
-    plot.set_xlabel(short(axes[0], 70))
-    plot.set_ylabel(short(axes[1], 70))
-    legend_below(figure, plot, columns=4)
-    return figure

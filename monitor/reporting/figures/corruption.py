@@ -36,7 +36,7 @@ def corruption_plot(corruptions: Sequence[Corrupted], rate: float) -> Figure:
     places = [at + shown.index(row.kind) * 1.6 + 1 for at, row in enumerate(rows)]
     heads = {kind: min(p for p, row in zip(places, rows, strict=True) if row.kind == kind) - 1.1 for kind in shown}
     bottom = max(places, default=0) + 1
-    figure = new_figure(1.5 + LINE * bottom)
+    figure = new_figure(1.5 + LINE * max(bottom, 4))
     axes = figure.add_subplot()
     for name, shift, color, marker, estimates in (
         ("at the threshold", -0.16, BENIGN, "o", [row.recall for row in rows]),

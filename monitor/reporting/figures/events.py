@@ -72,7 +72,7 @@ def _timeline(axes: Axes, events: Sequence[Event], names: Sequence[str | None], 
         # An event of a few records among a million is thinner than a pixel: the mark shows that it is there.
         axes.scatter(
             firsts + (lengths - 1) / 2, places, marker=marker, s=6 if dense else 22, c=color, zorder=3, rasterized=many,
-            label=f"{name} ({len(chosen):,} events)",
+            label=f"{name} ({len(chosen):,})",
         )  # fmt: skip
     shown = [short(name, 24) if name is not None else "all records" for name in names] + [OTHERS] * others
     axes.set_yticks(range(len(shown)), shown)

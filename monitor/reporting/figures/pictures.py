@@ -47,7 +47,7 @@ def contact_sheet(pictures: Sequence[Picture], title: str) -> Figure:
     axes.set_xlim(0, UNITS)
     axes.set_ylim(height, 0)  # from the top, as one reads
     largest = max((_largest(_difference(picture)) for picture in shown), default=0.0)
-    axes.text(0.1, 0.1, short(title, 75), weight="bold", size=11, va="top")
+    axes.text(0.1, 0.1, short(title, 62), weight="bold", size=11, va="top")
     axes.text(0.1, 0.35, _key(len(pictures), largest), size=8.5, color=FAINT, va="top")
     for at, picture in enumerate(shown):
         left, top = 0.1 + at % COLUMNS * CELL_WIDTH, HEAD + at // COLUMNS * CELL_HEIGHT

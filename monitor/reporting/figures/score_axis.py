@@ -55,7 +55,9 @@ class ScoreScale:
         first, last = math.floor((low - at) / width), math.ceil((high - at) / width)
         places = at + width * np.arange(first, max(last, first + 1) + 1, dtype=np.float64)
         edges = self._back(places)
-        edges[-1] = np.nextafter(max(edges[-1], values.max(initial=threshold)), math.inf)
+        edges[-first] = threshold  # there and back through a logarithm is not exact
+        edges[0] = min(edges[0], values.min(initial=threshold))
+        edges[-1] = max(edges[-1], values.max(initial=threshold))
         return edges
 
     def _forward(self, values: F64) -> F64:

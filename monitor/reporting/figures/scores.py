@@ -45,7 +45,7 @@ def score_plot(evaluation: Evaluation) -> Figure:
             marker=marker,
             linewidths=0 if marker == "o" else 0.9,
             alpha=0.6 if many and marker == "o" else 0.9,
-            label=f"{name} ({int(chosen.sum()):,} records)",
+            label=f"{name} ({int(chosen.sum()):,})",
             rasterized=many,
         )
     level_lines(axes, evaluation)
@@ -82,7 +82,7 @@ def distribution_plot(evaluation: Evaluation) -> Figure:
         axes.stairs(
             counts, edges, baseline=floor, fill=True, facecolor="none", edgecolor=color, hatch=hatch, linewidth=0
         )
-        label = f"{name} ({int(counts.sum()):,} records)"
+        label = f"{name} ({int(counts.sum()):,})"
         axes.stairs(counts, edges, baseline=floor, color=color, linestyle=line, linewidth=1.6, label=label)
     upright_lines(axes, evaluation)
     axes.set_yscale("log" if log else "linear")
