@@ -150,7 +150,7 @@ def drawn(offline: Offline, ranking: Ranking, label_field: str) -> dict[str, lis
 
 def _place(row: ScoreRow, label_field: str) -> Place:
     label = row.fields.get(label_field)
-    return Place(row.file, row.line, row.score, "" if label is None else shown(label.actual))
+    return Place(row.file, row.line, row.score, "" if label is None else shown(label.actual), row.squared_error)
 
 
 def _squared(offline: Offline, batch: OfflineBatch) -> F64:

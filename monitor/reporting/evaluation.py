@@ -100,7 +100,8 @@ class Corrupted:
 class Picture:
     """A record that is an image: what it is, what the network made of it, both in the field's own units.
 
-    ``line`` counts from 1 in its file; ``label`` is the true one. Grey [h, w] or colour [h, w, 3].
+    ``line`` counts from 1 in its file; ``label`` is the true one; ``squared_error`` is there where it decides the
+    rank. Grey [h, w] or colour [h, w, 3].
     """
 
     file: str
@@ -111,6 +112,7 @@ class Picture:
     reconstruction: F64
     low: float  # black
     high: float  # white
+    squared_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,16 @@ OF_ENTRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an encoded row comes from; ``line`` counts from 1 in its file, ``label`` is the true one or empty."""
+    """Where an encoded row comes from; ``line`` counts from 1 in its file, ``label`` is the true one or empty.
+
+    ``squared_error`` is given where it, and not the score, decides the rank.
+    """
 
     file: str
     line: int
     score: float
     label: str = ""
+    squared_error: float | None = None
 
 
 def image_feature(space: FeatureSpace) -> str | None:
@@ -71,6 +75,7 @@ def pictures(space: FeatureSpace, scorer: L1Scorer, values: F32, places: Sequenc
             reconstruction=reconstructions[row].reshape(shape),
             low=low,
             high=high,
+            squared_error=place.squared_error,
         )
         for row, place in enumerate(places)
         if drawable[row]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,17 +28,17 @@ LABELLED = 24
 APART = 21.0
 """Points between two numbers, so that their circles do not touch."""
 
-OFFSETS = [np.zeros(2)] + [
+OFFSETS = [
     radius * np.array([np.cos(angle), np.sin(angle)])
-    for radius in (22.0, 44.0, 66.0, 88.0)
+    for radius in (20.0, 36.0, 52.0, 68.0, 88.0)
     for angle in np.arange(1, 13) * np.pi / 6 + 0.2
 ]
-"""Places tried for a number, in points from its centre."""
+"""Places tried for a number, in points from its centre: beside it, since a number on it would hide a tight cluster."""
 
 
 @styled
 def cluster_plot(points: F64, cluster: I64, outliers: Bools | I64, axes: tuple[str, str]) -> Figure:
-    """Points by cluster, with each cluster's number at the mean of its drawn points.
+    """Points by cluster, with each cluster's number beside the mean of its drawn points.
 
     Args:
         points: [n, 2], places in the plane.
@@ -62,7 +64,7 @@ def cluster_plot(points: F64, cluster: I64, outliers: Bools | I64, axes: tuple[s
             ringed[:, 0], ringed[:, 1], s=75, facecolors="none", edgecolors=INK, linewidths=1.3,
             label=f"outlier ({len(ringed):,})", zorder=4,
         )  # fmt: skip
-    plot.set_title("Records by cluster, a number at each centre")
+    plot.set_title("Records by cluster, a number beside each centre")
     number_ticks(plot.xaxis)
     number_ticks(plot.yaxis)
     plot.set_xlabel(short(axes[0], 50))
@@ -74,18 +76,25 @@ def cluster_plot(points: F64, cluster: I64, outliers: Bools | I64, axes: tuple[s
 
 
 def _number(figure: Figure, plot: Axes, numbers: I64, centres: F64) -> None:
-    """A number at each centre, or beside it with a line to it, where another number is in the way."""
+    """A number beside each centre with a line to it, where no other number and no centre is in the way."""
     figure.draw_without_rendering()  # finds out where the plot is, and so where the centres are
     point = figure.dpi / 72
     box = plot.bbox.padded(-point * APART / 2)
+    places = plot.transData.transform(centres) / point
     taken: list[F64] = []
-    for number, centre, place in zip(numbers.tolist(), centres, plot.transData.transform(centres) / point, strict=True):
+    for number, centre, place in zip(numbers.tolist(), centres, places, strict=True):
         inside = [offset for offset in OFFSETS if box.contains(*(point * (place + offset)))]
-        free = [offset for offset in inside if all(np.hypot(*(place + offset - other)) > APART for other in taken)]
-        offset = free[0] if free else OFFSETS[0]
+        clear = [offset for offset in inside if _clear(place + offset, taken, APART)]
+        free = [offset for offset in clear if _clear(place + offset, places, APART * 0.7)]
+        offset = (free or clear or OFFSETS)[0]
         taken.append(place + offset)
         plot.annotate(
             str(number), centre, xytext=(offset[0], offset[1]), textcoords="offset points", ha="center", va="center",
             size=9, weight="bold", zorder=5, arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.9},
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": PAPER, "edgecolor": INK, "linewidth": 1.1},
         )  # fmt: skip
+
+
+def _clear(place: F64, others: Iterable[F64], distance: float) -> bool:
+    """Whether a place [2] is farther than ``distance`` from all others."""
+    return all(np.hypot(*(place - other)) > distance for other in others)

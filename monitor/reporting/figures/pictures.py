@@ -66,7 +66,8 @@ def _key(count: int, largest: float) -> str:
 
 def _write(axes: Axes, picture: Picture, number: int, left: float, top: float) -> None:
     label = f"label {short(picture.label, 14)} · " if picture.label else ""
-    axes.text(left, top, f"{number}. {label}score {picture.score:.4g}", size=9, va="top")
+    squared = "" if picture.squared_error is None else f"squared error {picture.squared_error:.4g} · "
+    axes.text(left, top, f"{number}. {label}{squared}score {picture.score:.4g}", size=9, va="top")
     axes.text(left, top + 0.17, short(f"{picture.file}:{picture.line}", 44), size=8, color=FAINT, va="top")
 
 
