@@ -21,7 +21,8 @@ from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder, autoencoder_for, check_reach, initialise
 from monitor.model.history import Epoch, History
 from monitor.training.corruption import Corruption
-from monitor.training.steps import LOSSES, steps_for
+from monitor.training.losses import LOSSES
+from monitor.training.steps import steps_for
 
 VALIDATION_ROWS = 8192
 """Rows of one validation pass; bounds the memory its activations take."""
@@ -106,7 +107,7 @@ class _Training:
         total = 0.0
         for start in range(0, len(x), VALIDATION_ROWS):
             rows = x[start : start + VALIDATION_ROWS]
-            total += float(self._loss(self._module(rows)[0], rows)) * len(rows)
+            total += float(self._loss(self._module(rows)[0] - rows)) * len(rows)
         return total / len(x)
 
     def keep(self) -> None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from monitor.core.model_config import Activation, ModelConfig
 from monitor.model.autoencoder import Autoencoder
 from monitor.model.inference import IN_PLACE
+from monitor.training.losses import GRADIENTS, LOSSES
 
 _aten = torch.ops.aten
 
@@ -26,20 +27,6 @@ BACKWARD: dict[Activation, Callable[[Tensor, Tensor], object]] = {
     "none": lambda delta, _output: delta,
 }
 """Turns the gradient of an activation's output into that of its input, in place; gelu would need its input."""
-
-LOSS: dict[str, Callable[[Tensor], Tensor]] = {
-    "mse": lambda difference: torch.dot(difference.view(-1), difference.view(-1)),
-    "huber": lambda difference: nn.functional.huber_loss(difference, torch.zeros_like(difference), reduction="sum"),
-    "l1": lambda difference: torch.linalg.vector_norm(difference, ord=1),
-}
-"""Each loss, times the number of entries, from reconstruction - target."""
-
-LOSS_GRADIENT: dict[str, Callable[[Tensor], Tensor]] = {
-    "mse": lambda difference: difference.mul_(2),
-    "huber": lambda difference: difference.clamp_(-1, 1),
-    "l1": lambda difference: difference.sign_(),
-}
-"""The gradient of each, from the same and in place."""
 
 
 def serves(config: ModelConfig) -> bool:
@@ -55,7 +42,7 @@ class PlainSgd:
         self._biases = [layer.bias.detach() for layer in module.linears()]
         self._activate = [IN_PLACE[name] for name in module.layer_activations()]
         self._backward = [BACKWARD[name] for name in module.layer_activations()]
-        self._loss, self._loss_gradient = LOSS[config.loss], LOSS_GRADIENT[config.loss]
+        self._loss, self._gradient = LOSSES[config.loss], GRADIENTS[config.loss]
         self._rate, self._keep = config.learning_rate, 1 - config.learning_rate * config.weight_decay
         self._buffers: dict[int, _Buffers] = {}
 
@@ -66,8 +53,8 @@ class PlainSgd:
             self._buffers[len(x)] = _Buffers(len(x), self._weights)
         buffers = self._buffers[len(x)]
         difference = torch.sub(self._forward(x, buffers), target, out=buffers.deltas[-1])
-        loss = self._loss(difference) / difference.numel()
-        self._loss_gradient(difference).div_(difference.numel())
+        loss = self._loss(difference)
+        self._gradient(difference)
         self._descend(x, buffers)
         return loss
 

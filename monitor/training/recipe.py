@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from monitor.core.arrays import F32, F64
+from monitor.core.arrays import F32
 from monitor.core.model_config import ModelConfig
 from monitor.core.protocols import Encoder
 from monitor.core.records import RecordBatch
@@ -29,11 +29,10 @@ WIDE = 256
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training gave: the contents of a bundle, the features as fitted, and benign scores for the report."""
+    """What training gave: the contents of a bundle, and the features as fitted."""
 
     contents: BundleContents
     features: FeatureSpace
-    calibration_scores: F64  # [calibration records]
 
 
 def train(
@@ -77,7 +76,7 @@ def train(
         data=_summary(records, parts),
         history=replace(fitted.history, explained=explained_share(inference, benign)),
     )
-    return Trained(contents, features, calibration.score(inference.errors(benign)))
+    return Trained(contents, features)
 
 
 def explained_share(inference: Inference, values: F32) -> float | None:

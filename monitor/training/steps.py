@@ -6,19 +6,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder
+from monitor.training.losses import LOSSES
 from monitor.training.plain_sgd import PlainSgd, serves
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-LOSSES: dict[str, Loss] = {
-    "mse": nn.functional.mse_loss,
-    "huber": nn.functional.huber_loss,
-    "l1": nn.functional.l1_loss,
-}
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -47,7 +40,7 @@ class AutogradSteps:
 
     def step(self, x: Tensor, target: Tensor) -> Tensor:
         self._optimizer.zero_grad()
-        loss = self._loss(self._module(x)[0], target)
+        loss = self._loss(self._module(x)[0] - target)
         torch.autograd.backward(loss)
         self._optimizer.step()
         return loss.detach()
