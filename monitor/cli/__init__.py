@@ -28,7 +28,7 @@ COMMANDS = {
     "alerts": "List and show alerts.",
     "models": "List, show and verify published models.",
     "data": "Make example data, convert images, plant corruptions.",
-    "demo": "Make traffic, learn it, plant faults, raise alerts; ends by itself.",
+    "demo": "Make traffic, learn it, plant faults, alert; ends by itself.",
 }
 """Every subcommand with its line in ``--help``, so that the help imports none of them."""
 

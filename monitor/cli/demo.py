@@ -10,7 +10,7 @@ import click
 from monitor.core.errors import AemonitorError
 
 
-@click.command("demo", short_help="Make traffic, learn it, plant faults, raise alerts; ends by itself.")
+@click.command("demo", short_help="Make traffic, learn it, plant faults, alert; ends by itself.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep everything the demo makes in this directory.")
 @click.option("--seed", default=1, show_default=True, help="Of the traffic; another seed is another day.")
 def command(out: Path | None, seed: int) -> None:
