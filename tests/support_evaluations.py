@@ -49,7 +49,7 @@ def evaluation(scores: F64, labels: Bools, threshold: float = 1.0, keys: Sequenc
         names=tuple(keys),
     )
     subject = Subject("digits", "20261122T120000Z-ab12cd34", ("test.csv",), 1.0, HISTORY, "mse")
-    return assess(labelled, subject, Choice(threshold, None, 0.001), Bootstrap(50, 1), quiet)
+    return assess(labelled, subject, Choice(threshold, None, 0.001), Bootstrap(20, 1), quiet)
 
 
 def corruptions(targets: Sequence[str] = ("pixels",), kinds: Sequence[str] = ("noise", "scale")) -> list[Corrupted]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,9 +18,9 @@ from monitor.app.offline import Offline, OfflineBatch, standard_input
 from monitor.core.arrays import F32, F64, I64, Column
 from monitor.core.errors import CannotCreateError, DataError, NoInputError, PermissionDeniedError, UsageError
 from monitor.core.names import did_you_mean, quoted
-from monitor.core.records import HEADER, Field, FieldType, RawBatch, RecordBatch
-from monitor.core.rows import lines_of
-from monitor.ingest.reading import STDIN, read_files
+from monitor.core.records import Field, FieldType, RawBatch, RecordBatch
+from monitor.core.rows import lines_of, take
+from monitor.ingest.reading import STDIN, own_stdin, read_files
 
 if TYPE_CHECKING:
     from monitor.reporting.cluster_table import Latents
@@ -31,6 +30,10 @@ KNOWN_ROWS = 100
 
 VALUE_CHARACTERS = 200
 """Of a text field, this much is told of a record."""
+
+
+SAME = 1e-6
+"""Scores that differ by less, or by this share, are the same: a GPU need not repeat the last bit."""
 
 
 class Gathering:
@@ -67,9 +70,9 @@ class Gathering:
             parsed = self._label_parser.parse(raw)
             self._labels.append(parsed.column(self._label_field, FieldType.TEXT).take(pa.array(rows)))
             self._known |= self._known or self._fields(raw)
-        bad = [reason for reason in records.reasons.values() if reason != HEADER]
+        bad = np.flatnonzero(records.unparsed)
         self.unparsed += len(bad)
-        self._reason = self._reason or next(iter(bad), "")
+        self._reason = self._reason or next((records.reasons[row] for row in bad.tolist()), "")
         self._seen += len(records)
 
     def latents(self) -> Latents:
@@ -109,26 +112,44 @@ class Gathering:
         return {field.name for field in parser.parse(lines_of(raw, np.arange(min(KNOWN_ROWS, len(raw))))).columns}
 
 
-def looked_up(offline: Offline, files: Sequence[Path], places: I64) -> tuple[dict[int, str], dict[int, F32]]:
-    """What the fields of some records say, and the records encoded, by place in the whole input; reads it once more.
+def looked_up(
+    offline: Offline, files: Sequence[Path], remembered: Mapping[str, Any], places: I64, scores: F64
+) -> tuple[list[str], F32]:
+    """What the fields of some records say, and the records encoded, [m, total]; reads the input once more.
+
+    Args:
+        offline: what the input was scored with.
+        files: the input.
+        remembered: the keyed state of the features before the input was read the first time.
+        places: of the records in the whole input, rising, [m].
+        scores: what they scored then, [m].
 
     Raises:
-        DataError: the input is shorter now.
+        DataError: the input is not what it was.
     """
     limits, pipeline = offline.config.limits, offline.pipeline
-    summaries: dict[int, str] = {}
-    encoded: dict[int, F32] = {}
+    pipeline.features.load_keyed_state(remembered)
+    summaries: list[str] = []
+    encoded: list[F32] = []
     start = 0
     for raw in read_files(files, max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records):
-        wanted = places[(places >= start) & (places < start + len(raw))]
-        if len(wanted):
-            records = pipeline.ingest.parse(lines_of(raw, wanted - start))
-            summaries |= zip(wanted.tolist(), _summaries(records, pipeline.features.fields), strict=True)
-            encoded |= zip(wanted.tolist(), pipeline.features.encode(records).values, strict=True)
+        chosen = np.flatnonzero((places >= start) & (places < start + len(raw)))
+        rows = places[chosen] - start
         start += len(raw)
+        if not len(rows) and not remembered:
+            continue
+        # The whole batch, as the first time: features that remember must see every record, and scores come out alike.
+        scored = pipeline.score(raw)
+        if not (
+            scored.records.ok[rows].all()
+            and np.allclose(scored.scores.scores[rows], scores[chosen], SAME, SAME, equal_nan=True)
+        ):
+            break
+        summaries += _summaries(take(scored.records, rows), pipeline.features.fields)
+        encoded.append(scored.matrix.values[rows])
     if len(summaries) < len(places):
-        raise DataError(f"{', '.join(map(str, files))}: became shorter while it was read; cluster a copy")
-    return summaries, encoded
+        raise DataError(f"{', '.join(map(str, files))}: changed while it was read; cluster a copy")
+    return summaries, np.concatenate(encoded)
 
 
 def _summaries(records: RecordBatch, fields: Sequence[Field]) -> list[str]:
@@ -178,6 +199,4 @@ def _copy(path: Path, copy: Path) -> None:
             with path.open("rb") as pipe:
                 shutil.copyfileobj(pipe, to)
             return
-        if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it may be
-            raise NoInputError("-: standard input is closed")
-        shutil.copyfileobj(standard_input() or sys.stdin.buffer, to)
+        shutil.copyfileobj(standard_input() or own_stdin(), to)

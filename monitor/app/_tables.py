@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from monitor.core.arrays import F64, Column
 from monitor.core.clock import SystemClock
 from monitor.core.columns import ARROW_TYPES, convert
-from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
+from monitor.core.errors import DataError
 from monitor.core.names import quoted
+from monitor.core.opening import reading
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.rows import without_lines
 from monitor.core.timestamps import parse_times
@@ -110,18 +111,13 @@ def read_table(path: Path) -> pa.Table:
         PermissionDeniedError: it may not be read.
         DataError: it is neither of these.
     """
-    try:
-        with path.open("rb") as file:
-            parquet = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
-        return pq.ParquetFile(path).read() if parquet else pv.read_csv(path)
-    except FileNotFoundError:
-        raise NoInputError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise NoInputError(f"{path}: is a directory; name a Parquet or CSV file") from None
-    except PermissionError:
-        raise PermissionDeniedError(f"{path}: this user may not read it") from None
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file, nor a CSV file with a header line: {error}") from error
+    with reading(path), path.open("rb") as file:
+        parquet = file.peek(len(PARQUET_MAGIC)).startswith(PARQUET_MAGIC)
+        try:
+            # A pipe has only what this descriptor has not read yet; of a file's name pyarrow learns how it is packed.
+            return pq.ParquetFile(path).read() if parquet else pv.read_csv(path if file.seekable() else file)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{path}: not a Parquet file, nor a CSV file with a header line: {error}") from error
 
 
 def is_pandas(data: Any) -> bool:
@@ -139,12 +135,17 @@ def of_frame(frame: Any) -> Table:
     """A pandas frame or a pyarrow table.
 
     Raises:
-        DataError: two columns have the same name.
+        DataError: two columns have the same name, or one has none.
     """
     names: Sequence[Any] = list(frame.columns) if is_pandas(frame) else frame.column_names
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise DataError(f"two columns are named {quoted(str(twice))}; rename one")
+    if "" in names:
+        raise DataError(
+            f"column {list(names).index('') + 1} has no name; name or drop it (an index that pandas wrote to a CSV "
+            "file looks like this: write it with to_csv(index=False))"
+        )
     named = all(isinstance(name, str) for name in names)
     columns = (frame.iloc[:, i] if is_pandas(frame) else frame.column(i) for i in range(len(names)))
     shown = [str(name) if named else f"x{i}" for i, name in enumerate(names)]

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.app.compose import build_parser
-from monitor.app.offline import Offline, Progress
-from monitor.app.score import Part, part
+from monitor.app.offline import Offline
+from monitor.app.score import Part, alerting_rows, part
 from monitor.core.arrays import I64, Column
 from monitor.core.columns import convert
-from monitor.core.records import HEADER, Field, FieldType, RawBatch, RecordBatch
+from monitor.core.progress import Progress
+from monitor.core.records import Field, FieldType, RawBatch, RecordBatch
 
 UNPARSED = "_unparsed"
 """The column with the text of records that cannot be parsed; they have no other."""
@@ -34,7 +35,7 @@ def cleaned(offline: Offline, inputs: Sequence[Path], progress: Progress) -> Ite
         records, values = batch.scored.records, batch.scored.matrix.values
         decoded = features.decode(scorer.reconstruct(values))
         table = _table(natural.parse(records.raw), decoded, records)
-        yield part(offline, batch, table)
+        yield part(batch, alerting_rows(offline, batch), table)
     nothing = features.decode(np.zeros((0, features.layout.total), dtype=np.float32))
     names = {field.name: column for field, column in nothing.items()}
     yield Part(pa.table(names | {UNPARSED: pa.nulls(0, pa.string())}), 0, 0, 0)
@@ -49,9 +50,7 @@ def _table(actual: RecordBatch, decoded: Mapping[Field, Column], records: Record
     ok = pa.array(records.ok & actual.ok)
     columns = {name: _only(column, ok) for name, column in columns.items()}
     columns[UNPARSED] = _texts(records.raw, np.flatnonzero(~(records.ok & actual.ok)))
-    headers = [row for row, reason in records.reasons.items() if reason == HEADER]
-    table = pa.table(columns)
-    return table.take(np.delete(np.arange(len(records)), headers)) if headers else table
+    return pa.table(columns)
 
 
 def as_found(column: Column, kind: FieldType) -> Column:

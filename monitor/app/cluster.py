@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.app._latents import Gathering, looked_up, rereadable
-from monitor.app.offline import Offline, Progress, open_offline
+from monitor.app.offline import Offline, open_offline
 from monitor.core.arrays import F32, I64
-from monitor.core.errors import CannotCreateError
 from monitor.core.extras import require_analysis
+from monitor.core.progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,53 +60,30 @@ def cluster_files(
         UnavailableError: the libraries of the extra ``analysis`` are not installed.
         UsageError: the label field does not occur, or there are too few different records for so many clusters.
         NoInputError, DataError: there is no record, none can be parsed, or none has a finite latent vector.
+        DataError: a file changed while it was read.
     """
     require_analysis()
-    from monitor.reporting.cluster_table import report
+    from monitor.reporting.cluster_table import About, report
     from monitor.reporting.clustering import cluster_latent
 
     offline = open_offline(config_path, stream)
+    remembered = offline.pipeline.features.keyed_state()
     with rereadable(inputs) as files:
+        paths = [path for path, _ in files]
         gathering = Gathering(offline, files, wanted.label_field)
-        for batch in offline.batches([path for path, _ in files], progress, "reading"):
+        for batch in offline.batches(paths, progress, "reading"):
             gathering.add(batch)
         latents = gathering.latents()
         clustering = cluster_latent(
-            latents.latent,
-            wanted.clusters,
-            most=wanted.most,
-            seed=wanted.seed,
-            progress=lambda done, _total: progress("choosing the number of clusters", done, 0, ""),
+            latents.latent, wanted.clusters, most=wanted.most, seed=wanted.seed, progress=progress
         )
         outliers = clustering.farthest(wanted.outliers)
         shown = np.unique(np.concatenate([clustering.prototypes, outliers]))
-        summaries, encoded = looked_up(offline, [path for path, _ in files], latents.place[shown])
-    by_row = dict(zip(latents.place[shown].tolist(), shown.tolist(), strict=True))
-    facts = report(
-        clustering,
-        latents,
-        {by_row[place]: summary for place, summary in summaries.items()},
-        outliers,
-        stream=offline.stream,
-        model=offline.pipeline.bundle.version,
-        unparsed=gathering.unparsed,
-        seed=wanted.seed,
-    )
-    return Clustered(
-        facts, latents, clustering, outliers, {by_row[place]: row for place, row in encoded.items()}, offline
-    )
-
-
-def make_directory(directory: Path) -> None:
-    """Make sure that the report's directory is there, before the work is done.
-
-    Raises:
-        CannotCreateError: it cannot be made.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotCreateError(f"{directory}: cannot be made: {error.strerror or error}") from error
+        summaries, encoded = looked_up(offline, paths, remembered, latents.place[shown], latents.scores[shown])
+    about = About(offline.stream, offline.pipeline.bundle.version, gathering.unparsed, wanted.seed)
+    rows = shown.tolist()
+    facts = report(clustering, latents, dict(zip(rows, summaries, strict=True)), outliers, about)
+    return Clustered(facts, latents, clustering, outliers, dict(zip(rows, encoded, strict=True)), offline)
 
 
 def write_report(directory: Path, clustered: Clustered) -> list[Path]:

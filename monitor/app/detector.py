@@ -171,7 +171,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         An array gives an array of the same shape, NaN or None in columns that cannot be undone (hashed text, say). A
         data frame gives a data frame, and everything else a pyarrow table, without those columns.
         """
-        fitted, table = self._fitted, self._table(X)
+        fitted, table = self._fitted, self._as_fitted(self._table(X))
         decoded = fitted.reconstruct(self._records_of(table))
         columns = {field.name: table.alike(field.name, column) for field, column in decoded.items()}
         if not _tables.is_frame(_tables.opened(X)):
@@ -185,7 +185,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         Each has ``name``, ``actual``, ``expected``, ``benign_range``, ``contribution`` (its share of the blame, 0 to 1)
         and ``reason``. A normal row has its largest deviations named, too. Meant for the few rows one asks about.
         """
-        fitted, table = self._fitted, self._table(X)
+        fitted, table = self._fitted, self._as_fitted(self._table(X))
         fields = [name for name in fitted.features.sources.values() if name in table.columns]
         return fitted.explain(self._records_of(table), table.rows(fields))
 
@@ -311,7 +311,15 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
 
     def _records(self, X: Any) -> RecordBatch:  # noqa: N803
         check_is_fitted(self, "model_")
-        return self._records_of(self._table(X))
+        return self._records_of(self._as_fitted(self._table(X)))
+
+    def _as_fitted(self, table: Table) -> Table:
+        """Where only one of the two tables has names, columns go by their place; scikit-learn has warned of it."""
+        if {field.name for field in self.model_.features.fields} <= table.columns.keys():
+            return table
+        known = getattr(self, "feature_names_in_", None)
+        names = [f"x{place}" for place in range(self.n_features_in_)] if known is None else known.tolist()
+        return replace(table, columns=dict(zip(names, table.columns.values(), strict=True)))
 
     def _records_of(self, table: Table) -> RecordBatch:
         return table.records(self.model_.features.fields, self.time_, self.key_)

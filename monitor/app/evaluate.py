@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.app.compose import build_ingest, build_parser
-from monitor.app.offline import Offline, OfflineBatch, Progress, open_offline
+from monitor.app.offline import Offline, OfflineBatch, open_offline
 from monitor.core.arrays import F64
 from monitor.core.clock import SystemClock
 from monitor.core.config import Plugin, StreamConfig
-from monitor.core.errors import CannotCreateError, DataError, NoInputError, UsageError
+from monitor.core.errors import DataError, NoInputError, UsageError
 from monitor.core.extras import require_analysis
 from monitor.core.names import did_you_mean, quoted
+from monitor.core.progress import Progress
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import parse_times
@@ -30,7 +31,7 @@ from monitor.reporting.intervals import Bootstrap
 from monitor.reporting.label_files import read_labels
 from monitor.reporting.labelled import Gathering, Labelled, is_record
 from monitor.reporting.labels import ANOMALOUS, BENIGN, UNLABELLED, AllBenign, FieldLabels, Labels, Vocabulary
-from monitor.reporting.pictures import Place, image_feature, pictures
+from monitor.reporting.pictures import Place, image_feature, pictures_by_row
 from monitor.reporting.selection import Kept, Selection
 from monitor.reporting.tables import write_files
 
@@ -88,8 +89,7 @@ def evaluate_files(
         raise UsageError(f"--threshold: {request.threshold} is not a number a score can exceed; use 1.0, say")
     offline = open_offline(config_path, stream)
     plan = Plan(request.kinds, request.corrupt_features, request.noise)
-    if request.kinds:
-        check_plan(offline.pipeline.features, plan)
+    check_plan(offline.pipeline.features, plan)
     bootstrap = Bootstrap(request.resamples, request.seed)
     reading = _Reading(offline, request, bootstrap)
     for batch in offline.batches(inputs, progress, "scoring"):
@@ -113,18 +113,6 @@ def write_report(evaluated: Evaluated, directory: Path) -> None:
 
     write_files(evaluated.evaluation, evaluated.labelled, directory)
     write_page(evaluated.evaluation, directory)
-
-
-def make_directory(directory: Path) -> None:
-    """Make the report's directory before anything else is done, so that a long run does not end in an error.
-
-    Raises:
-        CannotCreateError: it cannot be made.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotCreateError(f"{directory}: the directory cannot be made: {error.strerror}") from error
 
 
 class _Reading:
@@ -191,22 +179,20 @@ class _Reading:
             (self._highest_benign, lambda score: score > threshold),
             (self._lowest_anomalous, lambda score: score <= threshold),
         ):
-            for place, picture in self._drawn(selection.kept(), labelled):
+            for place, picture in self._drawn(selection.kept(), labelled).items():
                 if wrong(picture.score):
                     drawn.setdefault(place, picture)
         return tuple(drawn.values())
 
-    def _drawn(self, kept: Kept | None, labelled: Labelled) -> list[tuple[int, Picture]]:
-        """Pictures of kept records by rank, with their places in the input."""
+    def _drawn(self, kept: Kept | None, labelled: Labelled) -> dict[int, Picture]:
+        """Pictures of kept records by their place in the input, in the order of their ranks."""
         if kept is None:
-            return []
+            return {}
         ordered = kept.rows(np.argsort(kept.ranks, kind="stable"))
-        found: list[tuple[int, Picture]] = []
-        for index, place in enumerate(ordered.places.tolist()):
-            row = ordered.values[index : index + 1]
-            made = pictures(self._pipeline.features, self._pipeline.scorer, row, [_place(labelled, place)])
-            found += [(place, picture) for picture in made]
-        return found
+        places: list[int] = ordered.places.tolist()
+        at = [_place(labelled, place) for place in places]
+        made = pictures_by_row(self._pipeline.features, self._pipeline.scorer, ordered.values, at)
+        return {places[row]: picture for row, picture in made.items()}
 
 
 def _place(labelled: Labelled, place: int) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import select
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,12 +15,10 @@ from monitor.app.compose import chosen_streams, load_pipeline
 from monitor.app.pipeline import Pipeline
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config
-from monitor.core.errors import NoInputError, UsageError
+from monitor.core.errors import UsageError
+from monitor.core.progress import Progress
 from monitor.ingest.reading import read_files
 from monitor.plugins import load_config
-
-Progress = Callable[[str, int, int, str], None]
-"""Called with (what, done, total, remark); total 0 means it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,6 @@ class Offline:
         limits = self.config.limits
         end: tuple[str, int] | None = None  # where the batch before ended; one that starts elsewhere begins a file
         done = line = 0
-        if "-" in map(str, inputs) and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it may be
-            raise NoInputError("-: standard input is closed")
         for raw in read_files(
             inputs,
             max_record_bytes=limits.max_record_bytes,

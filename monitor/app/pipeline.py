@@ -13,7 +13,7 @@ from monitor.app.alerting import AlertWriter, Scored
 from monitor.core.accounting import Counts, DeadLetter, Outcome, Position
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, I64
-from monitor.core.records import HEADER, RawBatch, RecordBatch
+from monitor.core.records import RawBatch, RecordBatch
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.reading import Ingest
@@ -110,13 +110,12 @@ class Pipeline:
 
 def count(records: RecordBatch) -> Counts:
     """What happened to each record of a batch; header lines are filtered, not unparsed."""
-    raw, bad = records.raw, len(records) - int(records.ok.sum())
-    filtered = sum(reason == HEADER for reason in records.reasons.values())
+    raw = records.raw
     return Counts(
         read=len(records),
-        scored=len(records) - bad,
-        unparsed=bad - filtered,
-        filtered=filtered,
+        scored=int(records.ok.sum()),
+        unparsed=int(records.unparsed.sum()),
+        filtered=int(records.headers.sum()),
         bytes=raw.input_bytes,
         truncated=int(raw.truncated.sum()),
         replaced_bytes=raw.replaced_bytes,
@@ -127,7 +126,7 @@ def count(records: RecordBatch) -> Counts:
 def dead_letters(records: RecordBatch) -> tuple[DeadLetter, ...]:
     """The first few unparsed records of a batch, with the reason."""
     raw = records.raw
-    rows = [row for row, reason in records.reasons.items() if reason != HEADER][:DEAD_LETTER_SAMPLE]
+    rows = np.flatnonzero(records.unparsed)[:DEAD_LETTER_SAMPLE].tolist()
     return tuple(
         DeadLetter(raw.origin, int(raw.offsets[row]), records.reasons[row], raw.line(row)[:DEAD_LETTER_CHARACTERS])
         for row in rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,12 +14,15 @@ import numpy as np
 from monitor.app.alerting import Scored
 from monitor.app.cleaning import as_found
 from monitor.app.compose import build_parser
-from monitor.app.offline import Offline, OfflineBatch, Progress
-from monitor.app.pipeline import Pipeline
-from monitor.app.score import mean_squared, part, path_text
+from monitor.app.offline import Offline, OfflineBatch
+from monitor.app.pipeline import Pipeline, count
+from monitor.app.score import alerting_rows, mean_squared, path_text
+from monitor.core.accounting import Counts
 from monitor.core.arrays import F32, F64, I64
 from monitor.core.errors import UsageError
 from monitor.core.features import FeatureMatrix
+from monitor.core.names import did_you_mean, quoted
+from monitor.core.progress import Progress
 from monitor.core.protocols import Parser
 from monitor.core.records import FieldType, RawBatch, RecordBatch
 from monitor.core.rows import joined_lines, lines_of
@@ -102,11 +105,9 @@ def rank(
     """
     groups = {TOP: (Best[_Kept](top or 0), 1.0), LOWEST: (Best[_Kept](lowest or 0), -1.0)}
     wanted = [groups[name] for name, count in ((TOP, top), (LOWEST, lowest)) if count]
-    records = anomalies = unparsed = 0
+    counts = Counts()
     for batch in offline.batches(inputs, progress):
-        counts = part(offline, batch, None)
-        records, anomalies = records + counts.records, anomalies + counts.anomalies
-        unparsed += counts.unparsed
+        counts += replace(count(batch.scored.records), alerts=len(alerting_rows(offline, batch)))
         errors = _squared(offline, batch) if squared else None
         figures = batch.scored.scores.scores if errors is None else errors
         usable = np.flatnonzero(batch.scored.records.ok)
@@ -117,7 +118,7 @@ def rank(
     rows = _rows(offline, shown, squared=squared)
     total = offline.pipeline.features.layout.total
     values = np.array([kept.values for _, kept in shown], dtype=np.float32).reshape(len(shown), total)
-    return Ranking(rows, values, records, anomalies, unparsed)
+    return Ranking(rows, values, counts.read - counts.filtered, counts.alerts, counts.unparsed)
 
 
 def check_images(offline: Offline) -> None:
@@ -131,6 +132,14 @@ def check_images(offline: Offline) -> None:
             f"stream {offline.stream} has no images to draw: give a vector feature its shape, such as "
             "`pixels: {vector: {shape: [28, 28]}}`, and retrain"
         )
+
+
+def label_missing(ranking: Ranking, label_field: str) -> str:
+    """A sentence, with the nearest name, if there are records and none of them has the label field; else empty."""
+    known = {name for row in ranking.rows for name in row.fields}
+    if label_field in known or not ranking.rows:
+        return ""
+    return f"none of the records shown has the label field {quoted(label_field)}{did_you_mean(label_field, known)}"
 
 
 def drawn(offline: Offline, ranking: Ranking, label_field: str) -> dict[str, list[Picture]]:

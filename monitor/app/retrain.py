@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ from monitor.app.compose import build_encoders, build_ingest, chosen_streams, mo
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import NoInputError
+from monitor.core.progress import Progress
 from monitor.core.records import RecordBatch
 from monitor.ingest.reading import read_files
 from monitor.model.device import choose_device
@@ -20,8 +21,6 @@ from monitor.model.publishing import publish
 from monitor.plugins import load_config
 from monitor.training.gathering import gather
 from monitor.training.recipe import Trained, train
-
-Progress = Callable[[str, int, int, str], None]
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from monitor.app.offline import Offline, OfflineBatch, Progress
-from monitor.core.arrays import F64, Bools, Column
-from monitor.core.records import HEADER
+from monitor.app.offline import Offline, OfflineBatch
+from monitor.app.pipeline import count
+from monitor.core.arrays import F64, I64, Bools, Column
+from monitor.core.progress import Progress
 from monitor.scoring.l1 import L1Scorer, squared_errors
 
 OPTIONAL = ("summary", "reason")
@@ -21,7 +22,10 @@ OPTIONAL = ("summary", "reason")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What became of one batch: rows to write (a ``pyarrow.Table``) and the counts for the last line on stderr."""
+    """What became of one batch: rows to write (a ``pyarrow.Table``) and the counts for the last line on stderr.
+
+    Lines that are column headers are no records: they have no row and are not counted.
+    """
 
     table: Any
     records: int
@@ -36,7 +40,8 @@ def scores(offline: Offline, inputs: Sequence[Path], progress: Progress, *, squa
     score. ``squared`` adds squared errors, which cost another pass.
     """
     for batch in offline.batches(inputs, progress):
-        yield part(offline, batch, _score_table(offline, batch, squared=squared))
+        rows = alerting_rows(offline, batch)
+        yield part(batch, rows, _score_table(offline, batch, rows, squared=squared))
     yield Part(_empty_scores(squared=squared), 0, 0, 0)
 
 
@@ -51,7 +56,7 @@ def latents(offline: Offline, inputs: Sequence[Path], progress: Progress) -> Ite
         hidden = offline.pipeline.scorer.latent(batch.scored.matrix.values).astype(np.float64)
         columns = places(batch) | {"score": known(batch.scored.scores.scores, records.ok)}
         columns |= {f"latent_{k + 1}": known(hidden[:, k], records.ok) for k in range(width)}
-        yield part(offline, batch, pa.table(columns))
+        yield part(batch, alerting_rows(offline, batch), pa.table(columns))
     names = {"score": pa.float64()} | {f"latent_{k + 1}": pa.float64() for k in range(width)}
     yield Part(pa.schema(PLACES | names).empty_table(), 0, 0, 0)
 
@@ -82,15 +87,19 @@ def known(values: F64, ok: Bools) -> Column:
     return pa.array(values, mask=~ok)
 
 
-def part(offline: Offline, batch: OfflineBatch, table: Any) -> Part:
-    """A batch's table with its counts; header lines are no records."""
-    records, results = batch.scored.records, batch.scored.scores
-    headers = sum(reason == HEADER for reason in records.reasons.values())
+def alerting_rows(offline: Offline, batch: OfflineBatch) -> I64:
+    """The rows of a batch that cross the threshold."""
+    return offline.pipeline.decider.alerts(batch.scored.scores.scores, batch.scored.records.ok)
+
+
+def part(batch: OfflineBatch, alerting: I64, table: Any) -> Part:
+    """A table of all rows of a batch without its headers, and the counts; ``alerting`` rows cross the threshold."""
+    headers, counts = batch.scored.records.headers, count(batch.scored.records)
     return Part(
-        table=table,
-        records=len(records) - headers,
-        anomalies=len(offline.pipeline.decider.alerts(results.scores, records.ok)),
-        unparsed=len(records) - headers - int(records.ok.sum()),
+        table=table.filter(pa.array(~headers)) if headers.any() else table,
+        records=counts.read - counts.filtered,
+        anomalies=len(alerting),
+        unparsed=counts.unparsed,
     )
 
 
@@ -99,7 +108,7 @@ def mean_squared(scorer: L1Scorer, errors: F64) -> F64:
     return errors / max(1, scorer.layout.width)
 
 
-def _score_table(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Any:
+def _score_table(offline: Offline, batch: OfflineBatch, alerting: I64, *, squared: bool) -> Any:
     scored, pipeline = batch.scored, offline.pipeline
     records, results = scored.records, scored.scores
     columns = places(batch)
@@ -110,7 +119,6 @@ def _score_table(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Any
         errors = squared_errors(pipeline.features.layout, values, pipeline.scorer.reconstruct(values))
         columns["squared_error"] = known(errors, records.ok)
         columns["mean_squared_error"] = known(mean_squared(pipeline.scorer, errors), records.ok)
-    alerting = pipeline.decider.alerts(results.scores, records.ok)
     crossed = np.zeros(len(records), dtype=np.bool_)
     crossed[alerting] = True
     sentences = [alert.summary for alert in pipeline.explain(scored, alerting)]

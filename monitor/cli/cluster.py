@@ -29,7 +29,7 @@ class ClusterCount(click.ParamType[int]):
         return int(value)
 
 
-@click.command("cluster", short_help="Group records by their latent vectors; find small groups and outliers.")
+@click.command("cluster", short_help="Group records by their latent vectors.")
 @config_option
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path), metavar="INPUT...")
 @click.option("--stream", metavar="S", help="The stream whose model is used; needed when there are several.")
@@ -94,13 +94,14 @@ def command(  # noqa: PLR0913 - one argument for each option
     directory: Path | None,
 ) -> None:  # fmt: skip
     """Cluster the records of INPUT files (- is standard input) by k-means on their latent vectors."""
-    from monitor.app.cluster import Wanted, cluster_files, make_directory, write_report
-    from monitor.cli.progress import training_progress
+    from monitor.app.cluster import Wanted, cluster_files, write_report
+    from monitor.cli.progress import progress_bars
+    from monitor.reporting.output_file import make_directory
 
     if directory is not None:
         make_directory(directory)
     wanted = Wanted(clusters or None, most, outliers, seed, label_field)
-    with training_progress() as progress:
+    with progress_bars() as progress:
         clustered = cluster_files(config, stream, inputs, wanted, progress)
     _print(clustered, form)
     if directory is not None:

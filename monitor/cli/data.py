@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from monitor.cli.options import NoiseRange
 
 if TYPE_CHECKING:
     from monitor.datasets.image_text import Form
@@ -37,14 +38,21 @@ class Output:
     force: bool
 
     def write(self, blocks: Iterable[str]) -> None:
-        """Write all of ``blocks``; a file is named on standard error when it is complete."""
-        from monitor.app.data import write_new
+        """Write all of ``blocks``; a file is named on standard error when it is complete.
+
+        When ``blocks`` raises there is no file, or the old one still. ``blocks`` may read the very file replaced.
+        """
+        from monitor.reporting.output_file import created
 
         if str(self.path) == "-":
             for block in blocks:
                 click.echo(block, nl=False)
             return
-        lines = write_new(self.path, blocks, force=self.force)
+        lines = 0
+        with created(self.path, replace=self.force) as file:
+            for block in blocks:
+                file.write(block.encode())
+                lines += block.count("\n")
         click.echo(f"wrote {self.path}: {lines:,} lines", err=True)
 
 
@@ -79,23 +87,6 @@ def image_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
-
-
-class NoiseRange(click.ParamType[tuple[int, int]]):
-    """``LOW-HIGH``, two whole numbers from 0 to 255."""
-
-    name = "LOW-HIGH"
-
-    def convert(
-        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"([0-9]{1,3})-([0-9]{1,3})", value)
-        low, high = (int(found[1]), int(found[2])) if found else (1, 0)
-        if not low <= high <= 255:
-            self.fail(f"{value!r} is not LOW-HIGH with 0 <= LOW <= HIGH <= 255, such as 100-200", param, ctx)
-        return low, high
 
 
 @command.command("employee", short_help="Make the table of employees (R1).")
@@ -141,7 +132,7 @@ def sensors(rows: int, anomalies: int, seed: int, output: Output) -> None:
 @click.option("--labels", type=IMAGE_FILE, metavar="LABELS", help="The IDX file of the labels; CSV has its own.")
 @output_options
 def images(images: str, labels: str | None, first: int | None, form: Form, output: Output) -> None:
-    """Convert IMAGES, an IDX file such as MNIST's (packed by gzip or not) or CSV, to text: one image a line.
+    """Convert IMAGES, an IDX file such as MNIST's or CSV, packed or not, to text: one image a line.
 
     CSV may have a header, with the label in the column `label`; without a header the first column is the label.
     """
@@ -168,7 +159,7 @@ def images(images: str, labels: str | None, first: int | None, form: Form, outpu
 )
 @click.option(
     "--noise",
-    type=NoiseRange(),
+    type=NoiseRange(most=255),
     default="100-200",
     show_default=True,
     help="Added to each pixel: a random whole number in this range; sums stop at 255.",

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from monitor.cli import config_option
+from monitor.cli.options import NoiseRange, config_option
 from monitor.reporting.kinds import KINDS
-
-_RANGE = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
-
-
-def _ranges(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> tuple[tuple[float, float], ...]:
-    """``LOW-HIGH`` as numbers."""
-    matches = [_RANGE.fullmatch(text) for text in texts]
-    ranges = [(float(match[1]), float(match[2])) for match in matches if match is not None]
-    wrong = [
-        text for text, match in zip(texts, matches, strict=True) if match is None or float(match[1]) > float(match[2])
-    ]
-    if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} is not LOW-HIGH, such as 0-20 or 0.5-1.5")
-    return tuple(ranges)
 
 
 def _listed(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> tuple[str, ...]:
@@ -38,10 +23,6 @@ def _kinds(context: click.Context, option: click.Parameter, texts: Sequence[str]
     if unknown or ("none" in names and len(names) > 1):
         raise click.BadParameter(f"{','.join(names)!r} is not all, none or some of {', '.join(KINDS)}")
     return () if names == ("none",) else KINDS if "all" in names else names
-
-
-def _quiet(_what: str, _done: int, _total: int, _remark: str) -> None:
-    """Says nothing."""
 
 
 @click.command("evaluate", short_help="Measure a model on labelled records.")
@@ -93,7 +74,7 @@ def _quiet(_what: str, _done: int, _total: int, _remark: str) -> None:
 )
 @click.option(
     "--corrupt-feature",
-    "features",
+    "corrupt_features",
     multiple=True,
     callback=_listed,
     metavar="F,...",
@@ -102,8 +83,7 @@ def _quiet(_what: str, _done: int, _total: int, _remark: str) -> None:
 @click.option(
     "--noise",
     multiple=True,
-    callback=_ranges,
-    metavar="LOW-HIGH",
+    type=NoiseRange(),
     help="Add numbers of this range, instead of the usual strengths; several times for several.",
 )
 @click.option(
@@ -125,50 +105,25 @@ def _quiet(_what: str, _done: int, _total: int, _remark: str) -> None:
     help="Write tables (CSV, JSON), plots (PNG, SVG) and one HTML page there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(  # noqa: PLR0913 - an option each
+def command(
     config: Path,
     inputs: tuple[Path, ...],
     *,
     stream: str | None,
-    labels: str | None,
-    anomalous: tuple[str, ...],
-    benign: tuple[str, ...],
-    threshold: float | None,
-    max_fpr: float | None,
-    rate: float,
-    kinds: tuple[str, ...],
-    features: tuple[str, ...],
-    noise: tuple[tuple[float, float], ...],
-    top: int,
-    resamples: int,
-    seed: int,
     report: Path | None,
     as_json: bool,
+    **request: Any,  # the options that are named as the fields of Request
 ) -> None:
     """Compare the scores of INPUT files (- is standard input) with their labels; nothing is stored or learned."""
-    from monitor.app.evaluate import Request, evaluate_files, make_directory, write_report
-    from monitor.cli.progress import training_progress
+    from monitor.app.evaluate import Request, evaluate_files, write_report
+    from monitor.cli.progress import progress_bars
     from monitor.reporting import tables
+    from monitor.reporting.output_file import make_directory
 
     if report is not None:
         make_directory(report)
-    request = Request(
-        labels=labels,
-        anomalous=anomalous,
-        benign=benign,
-        threshold=threshold,
-        max_fpr=max_fpr,
-        rate=rate,
-        top=top,
-        kinds=kinds,
-        corrupt_features=features,
-        noise=noise,
-        resamples=resamples,
-        seed=seed,
-    )
-    with training_progress() as advance:
-        progress = advance if sys.stderr.isatty() else _quiet  # seconds, not minutes: nothing a journal should keep
-        evaluated = evaluate_files(config, stream, inputs, request, progress)
+    with progress_bars() as progress:
+        evaluated = evaluate_files(config, stream, inputs, Request(**request), progress)
     if as_json:
         click.echo(tables.as_json(evaluated.evaluation))
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,3 +30,32 @@ def _chosen(_context: click.Context, _option: click.Parameter, value: str | None
     from monitor.plugins import config_path
 
     return config_path(value, os.environ)
+
+
+DIGITS = "[0-9]{1,15}"
+"""A float64 has room for so many, and nobody means more."""
+
+
+class NoiseRange(click.ParamType[tuple[float, float]]):
+    """``LOW-HIGH``, two numbers with 0 <= LOW <= HIGH; with ``most``, whole numbers up to that one."""
+
+    name = "LOW-HIGH"
+
+    def __init__(self, *, most: int | None = None) -> None:
+        number = rf"({DIGITS}(?:\.{DIGITS})?)" if most is None else f"({DIGITS})"
+        self._pattern = re.compile(f"{number}-{number}")
+        self._read: Callable[[str], float] = float if most is None else int
+        self._most = math.inf if most is None else most
+        limits = ", such as 0-20 or 0.5-1.5" if most is None else f" with 0 <= LOW <= HIGH <= {most}, such as 100-200"
+        self._expected = f"LOW-HIGH{limits}"
+
+    def convert(
+        self, value: str | tuple[float, float], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        found = self._pattern.fullmatch(value)
+        low, high = (self._read(found[1]), self._read(found[2])) if found else (1, 0)
+        if not low <= high <= self._most:
+            self.fail(f"{value!r} is not {self._expected}", param, ctx)
+        return low, high

@@ -1,4 +1,4 @@
-"""How far a long command has come, on stderr: a bar on a terminal, and a line at each tenth of what has a known end."""
+"""How far a long command has come, on stderr: a bar on a terminal, and on request a line at each tenth of it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,38 @@ from contextlib import contextmanager
 
 import click
 
-Advance = Callable[[str, int, int, str], None]
-"""Called with (what, done, total, remark); total 0 means it is not known."""
-
+from monitor.core.progress import Progress
 
 TENTHS = 10
 
+Milestone = Callable[[str, int, int, str, Callable[[str], object]], None]
+
 
 @contextmanager
-def training_progress() -> Iterator[Advance]:
-    """A bar for each thing that is reported, if stderr is a terminal; journals and pipes get the lines only."""
+def progress_bars(*, milestones: bool = False) -> Iterator[Progress]:
+    """A bar for each thing that is reported, if stderr is a terminal.
+
+    ``milestones`` of what has a known end are lines that stay: for work of minutes, in journals and pipes too.
+    """
+    milestone: Milestone = _milestone if milestones else lambda *_: None
     if not sys.stderr.isatty():
-        yield lambda what, done, total, remark: _milestone(
+        yield lambda what, done, total, remark: milestone(
             what, done, total, remark, lambda line: click.echo(line, err=True)
         )
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[remark]}"), console=Console(stderr=True)) as bars:
+    with Bars(*columns, TextColumn("{task.fields[remark]}"), console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def advance(what: str, done: int, total: int, remark: str) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total or None, remark=remark)
             bars.update(tasks[what], completed=done, total=total or None, remark=remark)
-            _milestone(what, done, total, remark, lambda line: bars.console.print(line, markup=False, highlight=False))
+            milestone(what, done, total, remark, lambda line: bars.console.print(line, markup=False, highlight=False))
 
         yield advance
 

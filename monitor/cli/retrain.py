@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Train on benign data only and publish a bundle that a running daemon takes up by itself."""
     from monitor.app.retrain import retrain_streams
-    from monitor.cli.progress import training_progress
+    from monitor.cli.progress import progress_bars
 
-    with training_progress() as progress:
+    with progress_bars(milestones=True) as progress:
         reports = retrain_streams(
             config, streams=streams, inputs=inputs, max_records=max_records, dry_run=dry_run, progress=progress
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from monitor.cli import config_option
 from monitor.cli.exits import ExitCode
-from monitor.core.errors import UsageError
+from monitor.core.errors import CannotCreateError, PermissionDeniedError, UsageError
 
 if TYPE_CHECKING:
     from monitor.app.offline import Offline
@@ -34,6 +36,8 @@ class Options:
     output: Path | None
     images: Path | None
     label_field: str
+    label_wanted: bool
+    """Whether the label field was given, and is not the default."""
     reconstruct: bool
     latent: bool
 
@@ -46,13 +50,23 @@ class Options:
         return self.by == "squared"
 
     @property
+    def path(self) -> Path | None:
+        """The output file; None is standard output."""
+        return None if self.output is None or str(self.output) == "-" else self.output
+
+    @property
     def on_terminal(self) -> bool:
-        return self.output is None and sys.stdout.isatty()
+        return self.path is None and sys.stdout.isatty()
+
+    @property
+    def as_table(self) -> bool:
+        """Whether a person reads the records of --top and --lowest."""
+        return self.ranked and self.on_terminal and self.form is None
 
     @property
     def format(self) -> str:
         """As said, or as the output's name ends, or JSON Lines."""
-        ending = "" if self.output is None else self.output.suffix.removeprefix(".")
+        ending = "" if self.path is None else self.path.suffix.removeprefix(".")
         return self.form or (ending if ending in FORMATS else "jsonl")
 
     def check(self) -> None:
@@ -68,6 +82,11 @@ class Options:
             raise UsageError(f"{whole} writes every record: it goes without --top, --lowest and --by")
         if self.images and not self.ranked:
             raise UsageError("--images draws the records of --top or --lowest: say how many")
+        if self.label_wanted and not (self.images or self.as_table):
+            raise UsageError(
+                "--label-field puts the label into the titles of images: it goes with --images FILE.png, or with --top "
+                "or --lowest on a terminal; rows have every field anyway"
+            )
         if self.format == "parquet" and self.on_terminal:
             raise UsageError("Parquet is binary and would garble the terminal: name a file with -o FILE")
 
@@ -91,10 +110,17 @@ class Options:
 @click.option("--latent", is_flag=True, help="Write each record's hidden state, as latent_1, latent_2 and so on.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: as FILE ends, else jsonl.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here, whole or not at all."
+    "-o",
+    "--output",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="Write here, whole or not at all.",
 )
 @click.option(
-    "--images", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the records shown, if they are images."
+    "--images",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE.png",
+    help="Draw the records shown, if they are images.",
 )
 @click.option(
     "--label-field", default="label", show_default=True, metavar="FIELD", help="The field with the label, for titles."
@@ -107,8 +133,11 @@ def command(config: Path, stream: str | None, *, fail_on_anomaly: bool, **option
     """
     from monitor.app.offline import open_offline
 
-    asked = Options(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - click checked them
+    default = click.get_current_context().get_parameter_source("label_field") is ParameterSource.DEFAULT
+    asked = Options(**options, label_wanted=not default)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - click checked them
     asked.check()
+    for path in filter(None, (asked.path, asked.images)):
+        _check_place(path)
     offline = open_offline(config, stream)
     records, anomalies, unparsed = _rank(offline, asked) if asked.ranked else _write_all(offline, asked)
     others = f", {unparsed:,} not parsed" if unparsed else ""
@@ -121,11 +150,11 @@ def _write_all(offline: Offline, asked: Options) -> tuple[int, int, int]:
     """One row for every record, batch by batch as they come."""
     from monitor.app.cleaning import cleaned
     from monitor.app.score import OPTIONAL, latents, scores
-    from monitor.cli.progress import training_progress
+    from monitor.cli.progress import progress_bars
     from monitor.reporting.table_files import table_writer
 
     records = anomalies = unparsed = 0
-    with _target(asked.output) as file, training_progress() as progress:
+    with _target(asked.path) as file, progress_bars() as progress:
         if asked.reconstruct:
             parts = cleaned(offline, asked.inputs, progress)
         elif asked.latent:
@@ -149,16 +178,19 @@ def _write_all(offline: Offline, asked: Options) -> tuple[int, int, int]:
 
 def _rank(offline: Offline, asked: Options) -> tuple[int, int, int]:
     """The rows of --top and --lowest, once everything was read."""
-    from monitor.app.ranking import check_images, rank
-    from monitor.cli.progress import training_progress
+    from monitor.app.ranking import check_images, label_missing, rank
+    from monitor.cli.progress import progress_bars
     from monitor.core.extras import require_analysis
 
     if asked.images:
         require_analysis()
+    if asked.images or asked.label_wanted:
         check_images(offline)
-    with training_progress() as progress:
+    with progress_bars() as progress:
         ranking = rank(offline, asked.inputs, progress, top=asked.top, lowest=asked.lowest, squared=asked.squared)
-    if asked.on_terminal and asked.form is None:
+    if asked.label_wanted and (message := label_missing(ranking, asked.label_field)):
+        click.echo(message, err=True)
+    if asked.as_table:
         _show(offline, ranking, asked)
     else:
         _write_rows(ranking, asked)
@@ -180,7 +212,7 @@ def _write_rows(ranking: Ranking, asked: Options) -> None:
     from monitor.reporting.score_rows import as_jsonl, as_table
     from monitor.reporting.table_files import table_writer
 
-    with _target(asked.output) as file:
+    with _target(asked.path) as file:
         if asked.format == "jsonl":
             file.write(as_jsonl(ranking.rows).encode())
             file.flush()
@@ -210,8 +242,27 @@ def _target(path: Path | None) -> Iterator[IO[bytes]]:
     """The output file, whole or not at all; without one, standard output."""
     from monitor.reporting.output_file import created
 
-    if path is None or str(path) == "-":
+    if path is None:
         yield sys.stdout.buffer
         return
     with created(path) as file:
         yield file
+
+
+def _check_place(path: Path) -> None:
+    """Refuse an output that cannot be made, before the work whose results go there; what can fail later still may.
+
+    Raises:
+        CannotCreateError: its directory does not exist, or it is one itself.
+        PermissionDeniedError: this user may not write there.
+    """
+    place = Path(os.path.realpath(path))
+    if place.is_dir():
+        raise CannotCreateError(f"{path}: cannot be written: is a directory; name a file in it")
+    if not place.parent.is_dir():
+        raise CannotCreateError(f"{path}: cannot be written: there is no directory {place.parent}")
+    if place.exists() and not place.is_file():  # a device or a pipe is written as it is
+        if not os.access(place, os.W_OK):
+            raise PermissionDeniedError(f"{path}: this user may not write it")
+    elif not os.access(place.parent, os.W_OK | os.X_OK):
+        raise PermissionDeniedError(f"{path}: this user may not write in {place.parent}")

@@ -32,27 +32,29 @@ class Block:
 class Layout:
     """All blocks side by side: first every network column, then every novelty column.
 
-    ``width`` counts the network columns, ``total`` all of them. Block positions index the whole row.
+    ``width`` counts the network columns, ``total`` all of them. Block positions index the whole row. Without
+    ``novelty`` the novelty columns are there, since they explain a record, but weigh nothing.
     """
 
     blocks: tuple[Block, ...]
     width: int
     total: int
+    novelty: bool = True
 
     @classmethod
-    def of(cls, features: Sequence[tuple[str, int, int]]) -> Layout:
+    def of(cls, features: Sequence[tuple[str, int, int]], *, novelty: bool = True) -> Layout:
         """Lay out ``(feature, network columns, novelty columns)`` in the given order."""
         width = sum(columns for _, columns, _ in features)
         blocks: list[Block] = []
         start, novelty_start = 0, width
-        for name, columns, novelty in features:
-            blocks.append(Block(name, start, start + columns, novelty_start, novelty_start + novelty))
-            start, novelty_start = start + columns, novelty_start + novelty
-        return cls(tuple(blocks), width, novelty_start)
+        for name, columns, novelties in features:
+            blocks.append(Block(name, start, start + columns, novelty_start, novelty_start + novelties))
+            start, novelty_start = start + columns, novelty_start + novelties
+        return cls(tuple(blocks), width, novelty_start, novelty)
 
     def weights(self) -> F32:
-        """The weight of each column in the L1 error, [total]: 1/width inside a block, 1 for a novelty column."""
-        weights = np.ones(self.total, dtype=np.float32)
+        """The weight of each column in the L1 error, [total]: 1/width inside a block, 1 (or 0) for a novelty column."""
+        weights = np.full(self.total, float(self.novelty), dtype=np.float32)
         for block in self.blocks:
             weights[block.start : block.stop] = 1.0 / max(1, block.stop - block.start)
         return weights

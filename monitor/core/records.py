@@ -121,6 +121,18 @@ class RecordBatch:
     def __len__(self) -> int:
         return len(self.ok)
 
+    @property
+    def headers(self) -> Bools:
+        """Which rows are column headers, and so no records, [n]."""
+        headers = np.zeros(len(self), dtype=np.bool_)
+        headers[[row for row, reason in self.reasons.items() if reason == HEADER]] = True
+        return headers
+
+    @property
+    def unparsed(self) -> Bools:
+        """Which rows are records that could not be parsed, [n]."""
+        return ~(self.ok | self.headers)
+
     def column(self, name: str, kind: FieldType) -> Column:
         """The column of a field that was asked for when the parser was built; KeyError otherwise."""
         return self.columns[Field(name, kind)]

@@ -6,37 +6,42 @@ without one, the first column is the label.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, cast
 
 import numpy as np
 
 from monitor.core.arrays import F64, I64
 from monitor.core.errors import DataError
-from monitor.core.names import quoted
+from monitor.core.names import MOST_NAMES, quoted
 from monitor.core.protocols import Parser
 from monitor.core.records import Field, FieldType, RawBatch
-from monitor.datasets.blocks import LABEL, MOST_PIXELS, ImageBlock, Readable
-from monitor.ingest.reading import read_files
+from monitor.datasets.blocks import LABEL, ImageBlock
+from monitor.ingest.reading import Readable, read_stream
 from monitor.parsers import csv_rows
 
 BRIGHTEST = 255
 LARGEST_LABEL = 2**53
 """Beyond it a float64, which is how cells are read, has no room for every integer."""
 
+MOST_LINE_BYTES = 16 * MOST_NAMES
+"""What the largest image takes, four bytes a cell, with room for blanks or quotes; a longer line would be cut."""
+
 
 def csv_images(path: str, stream: Readable) -> Iterator[ImageBlock]:
-    """The images of a file; ``-`` is what ``stream`` holds from its beginning.
+    """The images that ``stream`` holds from its beginning; ``path`` is what they are called.
 
     Raises:
         DataError: it is no CSV, a row has another number of cells than the first, or a cell is no pixel or label.
     """
     form: _Form | None = None
     line, found = 1, False  # the line of the next batch's first record; whether any image was there
-    for raw in read_files([path], stdin=cast("IO[bytes]", stream)):
+    for raw in read_stream(stream, path, max_record_bytes=MOST_LINE_BYTES):
         first = line
         line += len(raw)
+        for row in np.flatnonzero(raw.truncated).tolist():
+            raise DataError(f"{path}: line {first + row}: is longer than {MOST_LINE_BYTES:,} bytes")
         if form is None:
             form = _Form.of(path, raw.line(0))
         if block := form.block(raw, first):
@@ -61,17 +66,17 @@ class _Form:
     def of(cls, path: str, line: str) -> _Form:
         if "," not in line:
             raise DataError(f"{path}: is neither an IDX file nor CSV: it begins with {quoted(line)}")
-        cells = [cell.strip().strip('"') for cell in line.removeprefix("\ufeff").split(",")]
-        has_header = not all(_is_number(cell) for cell in cells)
+        cells = _cells(path, line)
+        has_header = _is_header(path, cells)
         label = 0
         if has_header:
-            label = next((place for place, cell in enumerate(cells) if cell.casefold() == LABEL), -1)
-        pixels = len(cells) - (label >= 0)
-        if not 0 < pixels <= MOST_PIXELS:
-            raise DataError(f"{path}: line 1 has {pixels:,} pixels; expected a label and 1 to {MOST_PIXELS:,} of them")
-        names = cells if has_header else [LABEL, *(f"pixel{number}" for number in range(1, pixels + 1))]
-        # Cells go by their place: names may be anything, empty or twice the same.
-        places = tuple(Field(str(place), FieldType.NUMBER) for place in range(len(cells)))
+            label = next((place for place, cell in enumerate(cells) if _is_label(cell)), -1)
+        if len(cells) > MOST_NAMES:
+            raise DataError(f"{path}: line 1 has {len(cells):,} cells; a label and its pixels may be {MOST_NAMES:,}")
+        names = cells if has_header else [LABEL, *(f"pixel{number}" for number in range(1, len(cells)))]
+        # Cells go by their place: names may be anything, empty or twice the same. No image has such cells, which the
+        # parser would pass over as a header.
+        places = tuple(Field(f"cell {place}", FieldType.NUMBER) for place in range(len(cells)))
         parser = csv_rows.build(csv_rows.Config(columns=[place.name for place in places]), places)
         return cls(path, tuple(names), None if label < 0 else label, has_header, places, parser)
 
@@ -107,6 +112,31 @@ class _Form:
                 f"a pixel is a whole number from 0 to {BRIGHTEST}"
             )
         return cells
+
+
+def _cells(path: str, line: str) -> list[str]:
+    """The cells of the first line."""
+    try:
+        return next(csv.reader([line.removeprefix("\ufeff")]))
+    except csv.Error as error:
+        raise DataError(f"{path}: line 1 cannot be read as CSV: {error}") from None
+
+
+def _is_header(path: str, cells: Sequence[str]) -> bool:
+    """Whether the first line has names: some may be missing, and numbers if one of them is ``label``."""
+    others = [place for place, cell in enumerate(cells) if not _is_number(cell)]
+    if any(_is_label(cell) for cell in cells):
+        return True
+    if 0 < len(others) < len(cells):
+        raise DataError(
+            f"{path}: line 1, cell {others[0] + 1}: {quoted(cells[others[0]])} is no number, but others of this line "
+            f"are; an image has numbers only, a header none unless it has the column `{LABEL}`"
+        )
+    return any(cells[place].strip() for place in others)
+
+
+def _is_label(cell: str) -> bool:
+    return cell.strip().casefold() == LABEL
 
 
 def _is_number(cell: str) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 
 from monitor.core.arrays import I64
 from monitor.core.errors import DataError
-from monitor.datasets.blocks import LABEL, MOST_PIXELS, ImageBlock, Readable, opened
+from monitor.datasets.blocks import LABEL, MOST_PIXELS, ImageBlock
+from monitor.ingest.reading import Readable, opened
 
 BLOCK_BYTES = 1 << 20
 """About so many pixels are read at a time."""

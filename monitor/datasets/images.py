@@ -1,13 +1,14 @@
-"""Grey images from IDX files (as MNIST is published, packed by gzip or not) or from CSV: the first byte says which."""
+"""Grey images from IDX files (as MNIST is published, packed or not) or from CSV: the first byte says which."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from monitor.core.errors import NoInputError, UsageError
-from monitor.datasets.blocks import ImageBlock, opened
+from monitor.datasets.blocks import ImageBlock
 from monitor.datasets.csv_images import csv_images
 from monitor.datasets.idx import idx_images
+from monitor.ingest.reading import opened
 
 
 def read_images(path: str, labels: str | None = None, first: int | None = None) -> Iterator[ImageBlock]:

@@ -30,6 +30,8 @@ from monitor.encoders._wording import MISSING, ORDINARY, rounded, shown
 
 MISFIT = "of another length"
 BROKEN = "with entries that are no numbers"
+NO_VECTOR = (MISSING, MISFIT)
+"""States without any entry to show."""
 
 MOST_ENTRIES = 65_536
 """Wider vectors make a network that no machine trains."""
@@ -178,10 +180,25 @@ class FittedVector:
         expected = self.flags.expected(expected_state) or self._listed(values)
         return Finding(expected, self._range() + self.flags.range_suffix(), reason)
 
+    def entries(self, columns: F32) -> F64:
+        """The numbers of encoded or reconstructed vectors [n, len(self.columns)], in their own units, [n, entries]."""
+        return self.scales.decode(columns[:, : self._width])
+
+    def absent(self, columns: F32, novelty: F32) -> Bools:
+        """Which encoded rows hold no vector, [n]: it was missing or of another length.
+
+        A broken entry leaves the others as they are. ``novelty`` may have no columns, as that of reconstructions has
+        none: what benign data never showed is then not known.
+        """
+        absent = self.flags.shows(columns[:, self._width :], *NO_VECTOR)
+        if novelty.shape[1]:
+            states = [place for place, name in enumerate(self.novelty) if name in NO_VECTOR]
+            absent |= (novelty[:, states] > 0.0).any(axis=1)
+        return absent
+
     def decode(self, columns: F32) -> Mapping[Field, Column]:
-        values = self.scales.decode(columns[:, : self._width])
-        # A broken entry leaves the others as they are, and what it should be is known: only whole vectors are null.
-        absent = self.flags.shows(columns[:, self._width :], MISSING, MISFIT)
+        values = self.entries(columns)
+        absent = self.absent(columns, columns[:, :0])  # of a reconstruction, which has no novelty
         if self.names is None:
             return {Field(self.field, FieldType.VECTOR): to_array(values, absent)}
         named = zip(self.names, values.T, strict=True)

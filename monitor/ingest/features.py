@@ -35,7 +35,7 @@ class Feature:
 class FeatureSpace:
     """Everything learned of the features of a stream. ``left_out`` says why others could not be learned.
 
-    Without ``novelty`` the matrix has network columns only: what benign data never showed is then not counted.
+    Without ``novelty`` what benign data never showed explains a record, but does not count.
     """
 
     features: tuple[Feature, ...]
@@ -61,15 +61,14 @@ class FeatureSpace:
             reasons = "; ".join(left_out.values()) or "none is configured"
             raise DataError(f"no feature can be learned from {len(batch):,} benign records: {reasons}")
         space = cls(tuple(features), left_out, novelty)
-        if not space.layout.total:
+        if not (novelty or space.layout.width):
             raise DataError("model.novelty is false and every feature is constant: there is nothing to score")
         return space
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout.of(
-            [(f.name, len(f.encoder.columns), len(f.encoder.novelty) * self.novelty) for f in self.features]
-        )
+        features = [(f.name, len(f.encoder.columns), len(f.encoder.novelty)) for f in self.features]
+        return Layout.of(features, novelty=self.novelty)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -85,8 +84,7 @@ class FeatureSpace:
     def columns(self) -> tuple[str, ...]:
         """A name for each column of the matrix, such as ``status.404``: [layout.total]."""
         network = [f"{f.name}.{column}" for f in self.features for column in f.encoder.columns]
-        novelty = [f"{f.name}.{column}" for f in self.features for column in f.encoder.novelty]
-        return (*network, *novelty) if self.novelty else tuple(network)
+        return (*network, *(f"{f.name}.{column}" for f in self.features for column in f.encoder.novelty))
 
     def encode(self, batch: RecordBatch) -> FeatureMatrix:
         """The matrix of a batch, one row a record, also of those that are not ok.
@@ -96,10 +94,7 @@ class FeatureSpace:
         """
         values = np.zeros((len(batch), self.layout.total), dtype=np.float32)
         for feature, block in zip(self.features, self.layout.blocks, strict=True):
-            columns, novelty = _views(values, block)
-            # An encoder always counts its novelties; here may be nobody who wants to know them.
-            unheard = None if self.novelty else np.zeros((len(batch), len(feature.encoder.novelty)), dtype=np.float32)
-            feature.encoder.encode(batch, columns, novelty if unheard is None else unheard)
+            feature.encoder.encode(batch, *_views(values, block))
         # NaN and infinity show in the extremes: cheaper than looking at each value.
         if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
             self._check_finite(values)
@@ -121,9 +116,7 @@ class FeatureSpace:
 
     def explain_feature(self, name: str, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         """What one feature says of its own columns of a row."""
-        encoder = self._by_name[name].encoder
-        known = novelty if self.novelty else np.zeros(len(encoder.novelty), dtype=np.float32)
-        return encoder.explain(columns, known, reconstruction)
+        return self._by_name[name].encoder.explain(columns, novelty, reconstruction)
 
     @cached_property
     def _by_name(self) -> dict[str, Feature]:

@@ -8,23 +8,37 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import io
 import lzma
 import sys
-import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import Clock, SystemClock
-from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
+from monitor.core.errors import NoInputError
+from monitor.core.opening import reading
 from monitor.core.protocols import Parser
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch, RecordBatch
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import check, parse_times
 from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, Framer
+
+
+class Readable(Protocol):
+    """A binary stream: at most ``size`` bytes, none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Peekable(Readable, Protocol):
+    """A binary stream that can be looked into before it is read: at least a byte, unless it has ended."""
+
+    def peek(self, size: int, /) -> bytes: ...
+
 
 BLOCK_BYTES = 1 << 20
 """How much of a file is read at once: large enough that the cost of a batch vanishes, small enough for a cache."""
@@ -123,16 +137,31 @@ def read_files(
         DataError: a file cannot be read, or is compressed and damaged; the records before the fault were given.
     """
     for path in map(str, paths):
-        framer = Framer(max_record_bytes=max_record_bytes, max_batch_records=max_batch_records)
-        for chunk in _chunks(path, stdin):
-            yield from framer.push(chunk)
+        with reading(path), nullcontext(stdin or own_stdin()) if path == STDIN else opened(path) as stream:
+            yield from read_stream(stream, path, max_record_bytes=max_record_bytes, max_batch_records=max_batch_records)
 
 
-def _chunks(path: str, stdin: IO[bytes] | None) -> Iterator[Chunk]:
-    """The file in blocks, and a final empty one."""
+def read_stream(
+    stream: Readable,
+    path: str,
+    *,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    max_batch_records: int = MAX_BATCH_RECORDS,
+) -> Iterator[RawBatch]:
+    """Framed records of what is open already, from where it stands to its end; ``path`` is what it is called.
+
+    What fails to be read comes as it is.
+    """
+    framer = Framer(max_record_bytes=max_record_bytes, max_batch_records=max_batch_records)
+    for chunk in _chunks(stream, path):
+        yield from framer.push(chunk)
+
+
+def _chunks(stream: Readable, path: str) -> Iterator[Chunk]:
+    """Blocks of ``BLOCK_BYTES``, the last one shorter, and a final empty one: the same whatever they are packed in."""
     origin = Origin(file_id=_file_id(path), epoch=0, path=path)
     offset = 0
-    for data in _blocks(path, stdin):
+    while data := stream.read(BLOCK_BYTES):
         if offset == 0:
             origin = replace(origin, head=data[:HEAD_BYTES])
         yield Chunk(origin, offset, data)
@@ -146,29 +175,19 @@ def _file_id(path: str) -> str:
     return hashlib.blake2b(name.encode("utf-8", errors="surrogateescape"), digest_size=16).hexdigest()
 
 
-def _blocks(path: str, stdin: IO[bytes] | None) -> Iterator[bytes]:
-    """Blocks of ``BLOCK_BYTES``, the last one shorter: the same blocks whatever the bytes are packed in."""
-    try:
-        with nullcontext(stdin or sys.stdin.buffer) if path == STDIN else _opened(path) as file:
-            while data := file.read(BLOCK_BYTES):
-                yield data
-    except FileNotFoundError:
-        raise NoInputError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise NoInputError(f"{path}: is a directory; name its files") from None
-    except PermissionError:
-        raise PermissionDeniedError(f"{path}: this user may not read it") from None
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read to its end: {error}") from error
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 @contextmanager
-def _opened(path: str) -> Generator[_Readable, None, None]:
-    with Path(path).open("rb") as plain, ExitStack() as closing:
+def opened(path: str) -> Generator[Peekable, None, None]:
+    """A file for reading, unpacked as ``read_files`` does it; ``-`` is the process's own standard input, left open.
+
+    It is opened once only, so a pipe loses nothing. Inside the context every failure of the system is taken for this
+    file's.
+
+    Raises:
+        NoInputError, PermissionDeniedError: it cannot be opened.
+        DataError: it cannot be read to its end.
+    """
+    with reading(path), ExitStack() as closing:
+        plain = own_stdin() if path == STDIN else closing.enter_context(Path(path).open("rb"))
         head = plain.peek(10)[:10]
         if head.startswith(b"\x1f\x8b"):
             yield closing.enter_context(gzip.GzipFile(fileobj=plain))
@@ -178,3 +197,14 @@ def _opened(path: str) -> Generator[_Readable, None, None]:
             yield closing.enter_context(lzma.LZMAFile(plain))
         else:
             yield plain
+
+
+def own_stdin() -> io.BufferedReader:
+    """The process's standard input; it is not the caller's to close.
+
+    Raises:
+        NoInputError: the process was started without one.
+    """
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it may be
+        raise NoInputError(f"{STDIN}: standard input is closed")
+    return cast("io.BufferedReader", sys.stdin.buffer)

@@ -102,7 +102,7 @@ class Manifest:
 
     def columns(self) -> Layout:
         """The layout as the encoders and the scorer use it."""
-        return Layout.of(self.layout)
+        return Layout.of(self.layout, novelty=self.model.get("novelty") is not False)
 
 
 def digest(data: bytes) -> str:

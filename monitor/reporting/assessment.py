@@ -10,12 +10,13 @@ import numpy as np
 
 from monitor.core.arrays import F64, Bools
 from monitor.core.errors import DataError
+from monitor.core.progress import Progress
 from monitor.model.history import History
 from monitor.reporting.confusion import SLACK, confusions, estimated_rates, sweep_thresholds, threshold_at_rate
 from monitor.reporting.curves import areas, precision_at, precision_recall, roc
 from monitor.reporting.evaluation import Confusion, Evaluation
 from monitor.reporting.events import Series, score_events
-from monitor.reporting.intervals import Bootstrap, Progress
+from monitor.reporting.intervals import Bootstrap
 from monitor.reporting.labelled import Labelled
 from monitor.reporting.labels import ANOMALOUS
 
@@ -115,6 +116,9 @@ def _series(labelled: Labelled, usable: Bools, alerts: Bools, labels: Bools) -> 
         keys=labelled.keys[usable],
         names=labelled.names,
         times=None if labelled.times is None else labelled.times[usable],
+        paths=labelled.paths,
+        files=labelled.files[usable],
+        lines=labelled.lines[usable],
     )
 
 

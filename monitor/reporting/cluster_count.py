@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances, silhouette_score
 
 from monitor.core.arrays import F32, F64, I64
+from monitor.core.progress import Progress
 
 CHOICE_RECORDS = 2_000
 """The number of clusters is chosen on so many: each silhouette needs all their distances, 32 MB."""
@@ -25,25 +26,19 @@ FEWEST_RECORDS = 10
 
 WORST_SILHOUETTE = -1.0
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total), counted in data sets."""
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A number of clusters that was tried. Silhouettes are means over records, -1 to 1, higher is better.
 
-    ``structureless`` is what the same k-means reaches on data of the same spread that has no clusters.
+    ``structureless`` is what the same k-means reaches on data of the same spread that has no clusters, and ``excess``
+    by how much the silhouette is higher.
     """
 
     clusters: int
     silhouette: float
     structureless: float
-
-    @property
-    def excess(self) -> float:
-        """How much better than on structureless data."""
-        return self.silhouette - self.structureless
+    excess: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,7 @@ def choose(points: F64, *, most: int, seed: int, progress: Progress) -> Choice:
         points: [n, w], of which at most ``CHOICE_RECORDS`` are used.
         most: the largest number to try, at least 2.
         seed: of the sample, of the starts and of the structureless data.
-        progress: called after each data set.
+        progress: called after each of the data sets.
     """
     sample = points[sampled(len(points), CHOICE_RECORDS, seed)]
     distinct = different(sample)
@@ -78,9 +73,10 @@ def choose(points: F64, *, most: int, seed: int, progress: Progress) -> Choice:
     found = np.empty((sets, len(numbers)))
     for index, data in enumerate((sample, *_structureless(sample, seed))):
         found[index] = _silhouettes(data, numbers, REFERENCE_STARTS if index else STARTS, seed)
-        progress(index + 1, sets)
+        progress("choosing the number of clusters", index + 1, sets, "")
     reference = found[1:].reshape(REFERENCES, 2, len(numbers)).mean(axis=0).max(axis=0)  # [numbers]
-    candidates = tuple(map(Candidate, numbers, found[0].tolist(), reference.tolist()))
+    excess = found[0] - reference
+    candidates = tuple(map(Candidate, numbers, found[0].tolist(), reference.tolist(), excess.tolist()))
     return _best(candidates, needed_excess(len(sample)))
 
 

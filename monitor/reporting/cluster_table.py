@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from monitor.core.arrays import F32, F64, I64, Column
 from monitor.core.printable import printable
+from monitor.reporting.cluster_count import Candidate
 from monitor.reporting.clustering import RADIUS_SHARE, SMALL_RECORDS, SMALL_SHARE, Clustering
 
 SCHEMA = "aemonitor.clusters/v1"
@@ -44,13 +45,14 @@ class Latents:
         return len(self.latent)
 
 
-class Candidate(msgspec.Struct, frozen=True):
-    """A number of clusters that was tried; silhouettes -1 to 1, higher is better."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What records were clustered and how, for the report."""
 
-    clusters: int
-    silhouette: float
-    structureless: float
-    excess: float
+    stream: str
+    model: str
+    unparsed: int
+    seed: int
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -95,7 +97,7 @@ class Report(msgspec.Struct, frozen=True):
     k: int
     reason: str
     silhouette: float | None
-    candidates: list[Candidate]
+    candidates: tuple[Candidate, ...]
     clusters: list[Group]
     outliers: list[Member]
 
@@ -145,7 +147,7 @@ class Report(msgspec.Struct, frozen=True):
                 f"{member.cluster}",
                 f"{member.distance:#.4g}",
                 f"{member.score:.3f}",
-                *([] if member.label is None else [_short(member.label, 20)]),
+                *([] if member.label is None else [printable(member.label, 20)]),
                 _named(member),
             ]
             for member in self.outliers
@@ -156,65 +158,59 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(
-    clustering: Clustering,
-    latents: Latents,
-    summaries: dict[int, str],
-    outliers: I64,
-    *,
-    stream: str,
-    model: str,
-    unparsed: int,
-    seed: int,
+    clustering: Clustering, latents: Latents, summaries: Mapping[int, str], outliers: I64, about: About
 ) -> Report:
     """The report on a clustering of these records; ``summaries`` says what the fields of a prototype or outlier are."""
-
-    def member(row: int) -> Member:
-        label = None if latents.label is None else latents.label[row].as_py() or ""
-        return Member(
-            file=latents.files[latents.file[row]],
-            line=int(latents.line[row]),
-            cluster=int(clustering.cluster[row]),
-            distance=float(clustering.distance[row]),
-            relative_distance=float(clustering.relative[row]),
-            score=float(latents.scores[row]),
-            label=label,
-            summary=summaries.get(row, ""),
-        )
-
-    total = int(clustering.sizes.sum())
-    groups = [
-        Group(
-            cluster=number,
-            records=size,
-            share=size / total,
-            small=bool(clustering.small[number - 1]),
-            mean_score=float(latents.scores[rows].mean()),
-            max_score=float(latents.scores[rows].max()),
-            radius=float(clustering.radii[number - 1]),
-            labels=_labels(latents.label, rows),
-            prototype=member(int(clustering.prototypes[number - 1])),
-        )
-        for number, size in enumerate(clustering.sizes.tolist(), 1)
-        for rows in [np.flatnonzero(clustering.cluster == number)]
-    ]
+    prototypes = [_member(clustering, latents, summaries, row) for row in clustering.prototypes.tolist()]
+    groups = [_group(clustering, latents, prototype) for prototype in prototypes]
+    placed = int(clustering.sizes.sum())
     return Report(
         schema=SCHEMA,
-        stream=stream,
-        model=model,
+        stream=about.stream,
+        model=about.model,
         inputs=latents.files,
         records=len(latents),
-        unparsed=unparsed,
-        unplaced=len(latents) - total,
+        unparsed=about.unparsed,
+        unplaced=len(latents) - placed,
         latent_columns=latents.latent.shape[1],
-        seed=seed,
+        seed=about.seed,
         k=len(groups),
         reason=clustering.choice.reason,
         silhouette=clustering.silhouette,
-        candidates=[
-            Candidate(c.clusters, c.silhouette, c.structureless, c.excess) for c in clustering.choice.candidates
-        ],
+        candidates=clustering.choice.candidates,
         clusters=groups,
-        outliers=[member(int(row)) for row in outliers],
+        outliers=[_member(clustering, latents, summaries, row) for row in outliers.tolist()],
+    )
+
+
+def _member(clustering: Clustering, latents: Latents, summaries: Mapping[int, str], row: int) -> Member:
+    return Member(
+        file=latents.files[latents.file[row]],
+        line=int(latents.line[row]),
+        cluster=int(clustering.cluster[row]),
+        distance=float(clustering.distance[row]),
+        relative_distance=float(clustering.relative[row]),
+        score=float(latents.scores[row]),
+        label=None if latents.label is None else latents.label[row].as_py() or "",
+        summary=summaries.get(row, ""),
+    )
+
+
+def _group(clustering: Clustering, latents: Latents, prototype: Member) -> Group:
+    """The cluster of its prototype."""
+    number = prototype.cluster
+    rows = np.flatnonzero(clustering.cluster == number)
+    scores = latents.scores[rows]
+    return Group(
+        cluster=number,
+        records=len(rows),
+        share=len(rows) / int(clustering.sizes.sum()),
+        small=bool(clustering.small[number - 1]),
+        mean_score=float(scores.mean()),
+        max_score=float(scores.max()),
+        radius=float(clustering.radii[number - 1]),
+        labels=_labels(latents.label, rows),
+        prototype=prototype,
     )
 
 
@@ -253,16 +249,12 @@ def _labels(labels: Column | None, rows: I64) -> dict[str, int]:
 def _commonest(group: Group) -> str:
     """The label that most members have, and what share of them."""
     label, count = next(iter(group.labels.items()), ("", 0))
-    return f"{count / group.records:.0%} {_short(label, 20)}" if count else ""
+    return f"{count / group.records:.0%} {printable(label, 20)}" if count else ""
 
 
 def _named(member: Member) -> str:
-    summary = _short(member.summary, SUMMARY_CHARACTERS)
-    return f"{_short(member.file, PATH_CHARACTERS)}:{member.line}" + (f"  {summary}" if summary else "")
-
-
-def _short(text: str, limit: int) -> str:
-    return printable(text, limit)
+    summary = printable(member.summary, SUMMARY_CHARACTERS)
+    return f"{printable(member.file, PATH_CHARACTERS)}:{member.line}" + (f"  {summary}" if summary else "")
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,11 +18,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from monitor.core.arrays import F32, F64, I64, Bools
 from monitor.core.errors import DataError, UsageError
+from monitor.core.progress import Progress
 from monitor.reporting.cluster_count import (
     CHOICE_RECORDS,
     STARTS,
     Choice,
-    Progress,
     as_points,
     choose,
     different,

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.core.arrays import F32, F64, Bools
+from monitor.core.columns import nulls
 from monitor.core.errors import UsageError
 from monitor.core.features import FeatureMatrix
 from monitor.core.names import did_you_mean, listed, quoted
+from monitor.core.progress import Progress
 from monitor.core.protocols import KeyedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.ingest.features import Feature, FeatureSpace
@@ -33,7 +35,8 @@ from monitor.reporting.damage import (
     vector_damages,
 )
 from monitor.reporting.evaluation import Corrupted
-from monitor.reporting.intervals import Bootstrap, Progress
+from monitor.reporting.intervals import Bootstrap
+from monitor.reporting.kinds import KINDS
 from monitor.scoring.l1 import L1Scorer
 
 MOST_RUNS = 60
@@ -89,10 +92,10 @@ class Sweep:
 
 
 def check_plan(space: FeatureSpace, plan: Plan) -> None:
-    """Find out what cannot be done before anything is read.
+    """Find out what cannot be done, or would have no effect, before anything is read.
 
     Raises:
-        UsageError: a feature does not exist or has no values to damage; noise is asked for, but nothing can take it.
+        UsageError: a feature does not exist or has no values to damage; a kind or noise that nothing can take.
     """
     for name in plan.features:
         if name not in space.sources:
@@ -100,10 +103,30 @@ def check_plan(space: FeatureSpace, plan: Plan) -> None:
                 f"--corrupt-feature: there is no feature {quoted(name)}{did_you_mean(name, space.sources)}"
             )
     chosen = [feature for feature in _damageable(space) if not plan.features or feature.name in plan.features]
-    for name in set(plan.features) - {feature.name for feature in chosen}:
-        raise UsageError(f"--corrupt-feature: {quoted(name)} is made of the event time or of earlier records")
+    for name in plan.features:
+        if name not in {feature.name for feature in chosen}:
+            raise UsageError(f"--corrupt-feature: {quoted(name)} is made of the event time or of earlier records")
+    _check_kinds(space, chosen, plan)
+
+
+def _check_kinds(space: FeatureSpace, chosen: Sequence[Feature], plan: Plan) -> None:
+    if not plan.kinds and (plan.features or plan.noise):
+        option = "--corrupt-feature" if plan.features else "--noise"
+        raise UsageError(f"--corrupt none: nothing is damaged, so {option} has no effect; leave out one of them")
+    if plan.noise and "noise" not in plan.kinds:
+        raise UsageError("--noise: has no effect without noise among the kinds of --corrupt")
     if plan.noise and not any(_takes_noise(feature) for feature in chosen):
-        raise UsageError("--noise: no feature of the stream is a number or a vector")
+        raise UsageError("--noise: no feature that is damaged is a number or a vector")
+    if set(plan.kinds) == set(KINDS):  # all means: whatever can be done
+        return
+    possible = {damage.kind for feature in chosen for damage in _damages(space, feature, _empty(feature), plan)}
+    for kind in plan.kinds:
+        if kind not in possible:
+            raise UsageError(f"--corrupt: {quoted(kind)} cannot be done to any of the features; leave it out")
+
+
+def _empty(feature: Feature) -> Columns:
+    return {field: nulls(field.type, 0) for field in feature.fields}
 
 
 def sweep(
@@ -149,14 +172,19 @@ def _takes_noise(feature: Feature) -> bool:
 
 def _target(space: FeatureSpace, feature: Feature, sample: Sample, plan: Plan) -> _Target:
     columns = columns_of(sample.records, feature.fields)
-    damages = [damage for damage in _damages(feature, columns, plan) if damage.kind in plan.kinds]
+    return _Target(feature.name, feature.fields, tuple(_damages(space, feature, columns, plan)))
+
+
+def _damages(space: FeatureSpace, feature: Feature, columns: Columns, plan: Plan) -> list[Damage]:
+    """What is planned for a feature, the strengths taken from the columns it reads."""
+    damages = [damage for damage in _damages_of_type(feature, columns, plan) if damage.kind in plan.kinds]
     if all(other.fields and set(other.fields) <= set(feature.fields) for other in space.features):
         # Nothing else is in the records: exchanged values would be the same records in another order.
-        damages = [damage for damage in damages if damage.strength != "between records"]
-    return _Target(feature.name, feature.fields, tuple(damages))
+        return [damage for damage in damages if damage.strength != "between records"]
+    return damages
 
 
-def _damages(feature: Feature, columns: Columns, plan: Plan) -> list[Damage]:
+def _damages_of_type(feature: Feature, columns: Columns, plan: Plan) -> list[Damage]:
     kind = feature.fields[0].type
     if kind is FieldType.VECTOR or (kind is FieldType.NUMBER and len(feature.fields) > 1):
         return vector_damages(columns, plan.noise)
@@ -187,16 +215,14 @@ def _together(targets: Sequence[_Target]) -> list[tuple[_Target, Damage]]:
     """Noise of each strength, and no value, in all features at once."""
     if len(targets) < 2:
         return []
-    fields = tuple(dict.fromkeys(field for target in targets for field in target.fields))
-    everything = _Target(ALL, fields, ())
     runs: list[tuple[_Target, Damage]] = []
     for kind in ("noise", "missing"):
         having = [(t, [d for d in t.damages if d.kind == kind]) for t in targets]
         having = [(target, damages) for target, damages in having if damages]
         for step in range(max((len(damages) for _, damages in having), default=0)):
             together = combined([d[step] for _, d in having], [target.fields for target, _ in having])
-            damaged = tuple(dict.fromkeys(field for target, _ in having for field in target.fields))
-            runs.append((replace(everything, fields=damaged), together))
+            fields = tuple(dict.fromkeys(field for target, _ in having for field in target.fields))
+            runs.append((_Target(ALL, fields, ()), together))
     return runs
 
 

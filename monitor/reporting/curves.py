@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from monitor.core.arrays import F64, Bools
+from monitor.core.progress import Progress
 from monitor.reporting.evaluation import NOT_DEFINED, Curve, Estimate
-from monitor.reporting.intervals import Bootstrap, Progress, estimate, resampled_rankings
+from monitor.reporting.intervals import Bootstrap, estimate, resampled_rankings
 
 CURVE_POINTS = 1000
 """A plot shows no more; the areas are computed from all records."""

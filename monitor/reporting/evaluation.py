@@ -63,6 +63,10 @@ class Event:
     start_time: float | None  # seconds since 1970 UTC
     delay_records: int | None
     delay_seconds: float | None
+    first_file: str  # where the first and the last record stand, lines from 1 in their file
+    first_line: int
+    last_file: str
+    last_line: int
 
 
 @dataclass(frozen=True, slots=True)

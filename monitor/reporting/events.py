@@ -26,6 +26,9 @@ class Series:
     keys: I64  # [n]
     names: Sequence[str | None]
     times: F64 | None  # [n], seconds since 1970 UTC, NaN where unknown
+    paths: Sequence[str]
+    files: I64  # [n], index into paths
+    lines: I64  # [n], from 1 in the file
 
 
 def score_events(series: Series) -> EventScores:
@@ -68,6 +71,10 @@ def _events(series: Series, order: I64, starts: I64, stops: I64, found: I64) -> 
             start_time=_time(series.times, began),
             delay_records=None if alert is None else delay,
             delay_seconds=None if alert is None else _delay(series.times, began, alert),
+            first_file=series.paths[int(series.files[began])],
+            first_line=int(series.lines[began]),
+            last_file=series.paths[int(series.files[ended])],
+            last_line=int(series.lines[ended]),
         )
         for began, ended, alert, delay in zip(first, last, alerts, (found - starts).tolist(), strict=True)
     ]

@@ -7,19 +7,16 @@ Introduction to the Bootstrap, 1993, chapter 13). Thresholds stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.core.arrays import F64, I64
+from monitor.core.progress import Progress
 from monitor.reporting.evaluation import Estimate
 
 TAIL_PERCENT = 2.5
 """Left out on each side."""
-
-Progress = Callable[[str, int, int, str], None]
-"""Called with (what, done, total, remark)."""
 
 
 @dataclass(frozen=True)

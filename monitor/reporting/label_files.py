@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.core.arrays import F64
-from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
+from monitor.core.errors import DataError
 from monitor.core.names import quoted
+from monitor.core.opening import reading
 from monitor.core.printable import printable
 from monitor.reporting.labels import Codes, Labels, OrderedLabels, Vocabulary
 from monitor.reporting.windows import WindowLabels, Windows
@@ -60,13 +61,8 @@ def read_labels(path: Path, vocabulary: Vocabulary, times: ReadTimes | None) -> 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NoInputError(f"{path}: there is no such file of labels") from None
-    except IsADirectoryError:
-        raise NoInputError(f"{path}: is a directory, not a file of labels") from None
-    except PermissionError:
-        raise PermissionDeniedError(f"{path}: this user may not read it") from None
+        with reading(path, "file of labels"):
+            return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not UTF-8 text; {EXPECTED}") from None
 

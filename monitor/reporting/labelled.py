@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.core.arrays import F64, I64, Bools, Column
-from monitor.core.records import HEADER, RecordBatch
+from monitor.core.records import RecordBatch
 from monitor.reporting.labels import UNLABELLED, Codes
 from monitor.scoring.scores import ScoreBatch
 
@@ -111,6 +111,4 @@ class Gathering:
 
 def is_record(batch: RecordBatch) -> Bools:
     """Which rows are records, [n]: all but column headers, which no one labels."""
-    records = np.ones(len(batch), dtype=np.bool_)
-    records[[row for row, reason in batch.reasons.items() if reason == HEADER]] = False
-    return records
+    return ~batch.headers

@@ -77,7 +77,7 @@ class Labels(Protocol):
             records: which rows are records.
 
         Raises:
-            DataError: a value is not understood, or there are fewer labels than records.
+            DataError: a value is not understood, or there are fewer labels than records so far.
         """
         ...
 
@@ -116,8 +116,10 @@ class Vocabulary:
         self._benign = frozenset(map(normalised, benign)) or (frozenset() if anomalous else BENIGN_WORDS)
         self._others = _other_values(bool(anomalous), bool(benign))
         self._named = {"--anomalous": anomalous, "--benign": benign}
+        self._all_named = frozenset(map(normalised, (*anomalous, *benign)))
         self._place = place
-        self._found: Counter[str] = Counter()
+        self._found: Counter[str] = Counter()  # for messages only: it stops at MOST_VALUES
+        self._met: set[str] = set()  # of the named values, normalised
 
     def read(self, column: Column) -> Codes:
         """The codes of a text column; null and blank are unlabelled.
@@ -129,6 +131,7 @@ class Vocabulary:
         values: list[str] = encoded.dictionary.to_pylist()
         places: I64 = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
         codes = [self._code(value) for value in values]
+        self._met |= self._all_named.intersection(map(normalised, values))
         self._count(values, np.bincount(places, minlength=len(values) + 1))
         if None in codes:
             raise DataError(self._not_understood(values[codes.index(None)]))
@@ -140,12 +143,11 @@ class Vocabulary:
         Raises:
             DataError: none of the values of a list occurs.
         """
-        found = set(map(normalised, self._found))
         for option, values in self._named.items():
-            if values and found and not found & set(map(normalised, values)):
+            if values and self._found and self._met.isdisjoint(map(normalised, values)):
                 raise DataError(
                     f"{self._place}: no record has the value {quoted(values[0])} of {option}"
-                    f"{did_you_mean(values[0], list(self._found)[:MOST_VALUES])}; found are {self._values()}"
+                    f"{did_you_mean(values[0], list(self._found))}; found are {self._values()}"
                 )
 
     def _code(self, value: str) -> int | None:
@@ -210,18 +212,22 @@ class OrderedLabels:
     def of(self, context: RecordBatch, records: Bools) -> Codes:
         del context
         start, self._records = self._records, self._records + int(records.sum())
+        if self._records > len(self._codes):
+            raise self._another_number(" or more")
         found = np.full(len(records), UNLABELLED, dtype=np.int8)
-        mine = self._codes[start : self._records]
-        found[np.flatnonzero(records)[: len(mine)]] = mine
+        found[records] = self._codes[start : self._records]
         return found
 
     def finish(self) -> list[str]:
         if self._records != len(self._codes):
-            raise DataError(
-                f"{self._place}: has {len(self._codes):,} labels, but the input has {self._records:,} records; "
-                "one label a record is needed, in the order of the input (a blank line is a record without label)"
-            )
+            raise self._another_number("")
         return []
+
+    def _another_number(self, more: str) -> DataError:
+        return DataError(
+            f"{self._place}: has {len(self._codes):,} labels, but the input has {self._records:,} records{more}; "
+            "one label a record is needed, in the order of the input (a blank line is a record without label)"
+        )
 
 
 def normalised(value: str) -> str:

@@ -14,10 +14,9 @@ from monitor.reporting.figures.curves import precision_recall_plot, roc_plot
 from monitor.reporting.figures.events import event_plot
 from monitor.reporting.figures.pictures import contact_sheet
 from monitor.reporting.figures.scores import distribution_plot, score_plot
-from monitor.reporting.figures.style import percent
 from monitor.reporting.figures.sweep import sweep_plot
 from monitor.reporting.figures.training import loss_plot
-from monitor.reporting.tables import number, share
+from monitor.reporting.wording import number, percent, share
 
 
 @dataclass(frozen=True, slots=True)

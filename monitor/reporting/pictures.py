@@ -1,8 +1,9 @@
 """Encoded records that are images, as pictures: what each one is and what the network made of it, in original units.
 
 ``pictures(space, scorer, values, places)`` turns encoded rows [n, total] into ``Picture`` objects, in the same order;
-those without an image are left out. ``image_feature(space)`` names the feature that is drawn, None if there is none. An
-image is a ``vector`` feature with ``shape: [height, width]`` or ``[height, width, 3]``.
+those without an image are left out, and ``pictures_by_row`` tells which. ``image_feature(space)`` names the feature
+that is drawn, None if there is none. An image is a ``vector`` feature with ``shape: [height, width]`` or
+``[height, width, 3]``.
 """
 
 from __future__ import annotations
@@ -10,20 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from monitor.core.arrays import F32, Bools
+from monitor.core.arrays import F32
 from monitor.core.features import Block
-from monitor.encoders.vector import BROKEN, FittedVector
+from monitor.encoders.vector import FittedVector
 from monitor.ingest.features import FeatureSpace
 from monitor.reporting.evaluation import Picture
 from monitor.scoring.l1 import L1Scorer
 
 COLOURS = 3
 """Channels of a colour image, the last entry of its shape."""
-
-OF_ENTRIES = 2
-"""The novelty columns of a vector begin with so many that are about its entries; those of its states follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +51,22 @@ def pictures(space: FeatureSpace, scorer: L1Scorer, values: F32, places: Sequenc
         values: encoded records, [n, total].
         places: where each row comes from, [n].
     """
+    return list(pictures_by_row(space, scorer, values, places).values())
+
+
+def pictures_by_row(space: FeatureSpace, scorer: L1Scorer, values: F32, places: Sequence[Place]) -> dict[int, Picture]:
+    """The same by row number, rising."""
     found = _found(space)
     if found is None or not len(values):
-        return []
+        return {}
     encoder, block = found
-    shape = encoder.config.shape or []
-    entries = slice(block.start, block.start + len(encoder.scales.centres))
-    low, high = _range(encoder)
-    images = encoder.scales.decode(values[:, entries])
-    reconstructions = encoder.scales.decode(scorer.reconstruct(values)[:, entries])
-    drawable = _drawable(encoder, block, values)
-    return [
-        Picture(
+    columns, novelty = values[:, block.start : block.stop], values[:, block.novelty_start : block.novelty_stop]
+    images = encoder.entries(columns)
+    reconstructions = encoder.entries(scorer.reconstruct(values)[:, block.start : block.stop])
+    shape, (low, high) = encoder.config.shape or [], _range(encoder)
+    absent = encoder.absent(columns, novelty)
+    return {
+        row: Picture(
             file=place.file,
             line=place.line,
             score=place.score,
@@ -78,8 +78,8 @@ def pictures(space: FeatureSpace, scorer: L1Scorer, values: F32, places: Sequenc
             squared_error=place.squared_error,
         )
         for row, place in enumerate(places)
-        if drawable[row]
-    ]
+        if not absent[row]
+    }
 
 
 def _found(space: FeatureSpace) -> tuple[FittedVector, Block] | None:
@@ -100,16 +100,3 @@ def _range(encoder: FittedVector) -> tuple[float, float]:
     low = float((scales.low * scales.halves + scales.centres).min())
     high = float((scales.high * scales.halves + scales.centres).max())
     return low, high if high > low else low + 1.0
-
-
-def _drawable(encoder: FittedVector, block: Block, values: F32) -> Bools:
-    """Rows that hold an image, [n]: neither missing nor of another length. Single entries may be no numbers."""
-    flags = encoder.flags
-    start = block.start + len(encoder.scales.centres)
-    columns = np.concatenate(
-        [values[:, start : block.stop], values[:, block.novelty_start + OF_ENTRIES : block.novelty_stop]], axis=1
-    )  # [n, states]
-    states = (*flags.columns, *flags.novelty)[: columns.shape[1]]  # a model without novelty has no such columns
-    absent = [index for index, state in enumerate(states) if state != BROKEN]
-    drawable: Bools = np.all(columns[:, absent] <= 0, axis=1)
-    return drawable

@@ -11,15 +11,14 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from monitor.core.errors import CannotCreateError
 from monitor.core.printable import printable
-from monitor.reporting import page_facts as facts
+from monitor.reporting import facts, page_facts
 from monitor.reporting.evaluation import Evaluation
 from monitor.reporting.figures.inline import inlined
-from monitor.reporting.figures.style import as_png, as_svg, short
-from monitor.reporting.output_file import created
+from monitor.reporting.figures.style import as_png, as_svg
+from monitor.reporting.output_file import created, make_directory
 from monitor.reporting.page_plots import Plot, plots
-from monitor.reporting.tables import number
+from monitor.reporting.wording import number, short
 
 LONGEST = 600
 """Characters of one text from data at most; a page is no place for a megabyte."""
@@ -45,12 +44,9 @@ def write_report(evaluation: Evaluation, directory: Path) -> None:
     Raises:
         CannotCreateError: the directory or a file in it cannot be written.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotCreateError(f"{directory}: cannot be made: {error.strerror or error}") from error
-    drawn = {plot.name: _written(plot, directory) for plot in plots(evaluation)}
-    with created(directory / "report.html") as file:
+    make_directory(directory)
+    with created(directory / "report.html") as file:  # made first: drawing takes seconds, and the place may be blocked
+        drawn = {plot.name: _written(plot, directory) for plot in plots(evaluation)}
         file.write(page(evaluation, drawn).encode())
 
 
@@ -65,20 +61,25 @@ def page(evaluation: Evaluation, drawn: Mapping[str, Drawn]) -> str:
         model=short(evaluation.model, NAME),
         threshold=number(evaluation.threshold),
         threshold_source=evaluation.threshold_source,
-        verdict=facts.verdict(evaluation),
-        big_numbers=facts.big_numbers(evaluation),
-        warnings=facts.warnings(evaluation),
+        verdict=page_facts.verdict(evaluation),
+        big_numbers=page_facts.big_numbers(evaluation),
+        warnings=page_facts.warnings(evaluation),
         both_classes=len(evaluation.roc.x) > 0,
         figures=facts.figures(evaluation),
         confusion=facts.confusion(evaluation.confusion),
         precision_at=facts.precision_at(evaluation),
         sweep=facts.sweep(evaluation),
-        events=evaluation.events,
-        event_table=facts.events(evaluation.events.events if evaluation.events else ()),
+        found_events=facts.found_events(evaluation.events) if evaluation.events else "",
+        events=facts.events(evaluation),
         corruptions=facts.corruptions(evaluation),
-        about=facts.about(evaluation),
+        about=page_facts.about(evaluation),
         plots=drawn,
     )
+
+
+def drawing(plot: Plot, svg: str) -> Drawn:
+    """A plot as the page takes it, of its SVG."""
+    return Drawn(inlined(svg, plot.name, printable(plot.description, LONGEST)), plot.caption, plot.name)
 
 
 def _written(plot: Plot, directory: Path) -> Drawn:
@@ -89,7 +90,7 @@ def _written(plot: Plot, directory: Path) -> Drawn:
     for suffix, content in (("png", png), ("svg", svg.encode())):
         with created(directory / f"{plot.name}.{suffix}") as file:
             file.write(content)
-    return Drawn(inlined(svg, plot.name, printable(plot.description, LONGEST)), plot.caption, plot.name)
+    return drawing(plot, svg)
 
 
 def _shown(value: Any) -> Any:

@@ -14,18 +14,14 @@ import pyarrow as pa
 
 from monitor.core.arrays import Bools
 from monitor.core.printable import printable
+from monitor.reporting import facts
 from monitor.reporting.confusion import rates_of
-from monitor.reporting.evaluation import Confusion, Corrupted, Estimate, Evaluation, Event
+from monitor.reporting.evaluation import Confusion, Corrupted, Evaluation, Event
 from monitor.reporting.labelled import Labelled
 from monitor.reporting.labels import ANOMALOUS, UNLABELLED
 from monitor.reporting.output_file import created
 from monitor.reporting.row_text import as_csv
-
-SWEEP_ROWS = 12
-"""Of the threshold sweep, this many rows are printed; the file has all."""
-
-MISSED_EVENTS = 5
-"""Of the missed events, this many are printed."""
+from monitor.reporting.wording import number
 
 PER_RECORD = frozenset({"scores", "errors", "labels", "places", "times", "pictures"})
 """Left out of the JSON: they are one value a record and stand in scores.csv, or are drawn."""
@@ -33,17 +29,27 @@ PER_RECORD = frozenset({"scores", "errors", "labels", "places", "times", "pictur
 CSV_ROWS = 65_536
 """Records written together: the texts of one piece stay in memory."""
 
-UNKNOWN = "-"
-
 
 def as_text(evaluation: Evaluation) -> str:
     """What a person reads on a terminal."""
-    sections = (_heading, _counts, _figures, _top, _events, _sweep, _corruptions, _notes)
-    return "\n\n".join(text for section in sections if (text := "\n".join(section(evaluation)))) + "\n"
+    sections = (
+        _heading(evaluation),
+        facts.aligned(facts.confusion(evaluation.confusion)),
+        facts.aligned(facts.figures(evaluation)),
+        facts.aligned(facts.precision_at(evaluation)),
+        _events(evaluation),
+        facts.aligned(facts.sweep(evaluation)),
+        facts.aligned(facts.corruptions(evaluation)),
+        _notes(evaluation),
+    )
+    return "\n\n".join(text for section in sections if (text := "\n".join(section))) + "\n"
 
 
 def as_json(evaluation: Evaluation) -> bytes:
-    """One JSON object, indented: every figure and curve, but nothing by record. What is not defined is null."""
+    """One JSON object, indented: every figure and curve, but nothing by record.
+
+    What is not defined is null, and so is the first threshold of a curve, which is infinite.
+    """
     found = {field.name: getattr(evaluation, field.name) for field in fields(evaluation)}
     figures = {name: value for name, value in found.items() if name not in PER_RECORD}
     labels = evaluation.labels
@@ -93,163 +99,21 @@ def scores_csv(labelled: Labelled, threshold: float) -> Iterator[str]:
         yield as_csv(table, header=start == 0)
 
 
-def interval(estimate: Estimate) -> str:
-    """The interval for people.
-
-    >>> interval(Estimate(0.5, 0.4567, 0.5432)), interval(Estimate(0.5, float("nan"), float("nan")))
-    ('0.457 to 0.543', '-')
-    """
-    return UNKNOWN if math.isnan(estimate.low) else f"{share(estimate.low)} to {share(estimate.high)}"
-
-
-def share(value: float) -> str:
-    """A share for people: three digits, more where it is small or close to 1; ``-`` where it is not defined.
-
-    >>> share(0.5), share(0.0004567), share(0.99987), share(float("nan")), share(1.0), share(0.0)
-    ('0.500', '0.00046', '0.99987', '-', '1', '0')
-    """
-    if math.isnan(value):
-        return UNKNOWN
-    if value in (-1.0, 0.0, 1.0):
-        return f"{value:g}"
-    edge = min(abs(value), abs(1 - value))
-    digits = 3 if edge >= 0.01 else min(8, 1 - math.floor(math.log10(edge)))  # two digits of what is left
-    return f"{value:.{digits}f}"
-
-
-def number(value: float) -> str:
-    """A score for people.
-
-    >>> number(1.25), number(123456.0), number(-0.0123456)
-    ('1.25', '123456', '-0.01235')
-    """
-    return UNKNOWN if math.isnan(value) else f"{value:.6g}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 def _heading(evaluation: Evaluation) -> Iterable[str]:
-    anomalous = int(evaluation.labels.sum())
-    benign = len(evaluation.labels) - anomalous
     yield printable(f"stream {evaluation.stream}, model {evaluation.model}")
     yield printable(f"input  {', '.join(evaluation.inputs)}", 400)
-    yield (
-        f"{evaluation.records:,} records: {anomalous:,} anomalous, {benign:,} benign, "
-        f"{evaluation.unlabelled:,} without label, {evaluation.unparsed:,} unparsed"
-    )
+    yield f"{evaluation.records:,} records: {facts.counted(evaluation)}"
     yield f"threshold {number(evaluation.threshold)}: {printable(evaluation.threshold_source, 400)}"
 
 
-def _counts(evaluation: Evaluation) -> Iterable[str]:
-    counts = evaluation.confusion
-    yield from _aligned(
-        [
-            ["", "called anomalous", "called benign"],
-            ["anomalous", f"{counts.true_positives:,}", f"{counts.false_negatives:,}"],
-            ["benign", f"{counts.false_positives:,}", f"{counts.true_negatives:,}"],
-        ]
-    )
-
-
-def _figures(evaluation: Evaluation) -> Iterable[str]:
-    named = (
-        ("precision", evaluation.precision),
-        ("recall", evaluation.recall),
-        ("false-positive rate", evaluation.false_positive_rate),
-        ("F1", evaluation.f1),
-        ("accuracy", evaluation.accuracy),
-        ("MCC", evaluation.mcc),
-        ("AUROC", evaluation.auroc),
-        ("average precision", evaluation.average_precision),
-    )
-    rows = [[name, share(figure.value), interval(figure)] for name, figure in named]
-    yield from _aligned([["", "value", "95 % interval"], *rows])
-
-
-def _top(evaluation: Evaluation) -> Iterable[str]:
-    if evaluation.precision_at:
-        rows = [[f"of the {k:,} highest scores", share(value)] for k, value in evaluation.precision_at]
-        yield from _aligned([["", "anomalous"], *rows])
-
-
 def _events(evaluation: Evaluation) -> Iterable[str]:
-    scores = evaluation.events
-    if scores is None or not scores.events:
-        return
-    found = [event for event in scores.events if event.delay_records is not None]
-    yield (
-        f"events (runs of anomalous records): {len(found):,} of {len(scores.events):,} found, "
-        f"false episodes: {scores.false_episodes:,}; precision {share(scores.precision)}, recall {share(scores.recall)}"
-    )
-    if found:
-        yield f"delay to the first alert: {_delays(found)}"
-    missed = [event for event in scores.events if event.delay_records is None]
-    if missed:
-        named = [f"{event.first:,} to {event.last:,}" for event in missed[:MISSED_EVENTS]]
-        yield f"missed, by place in the input from 0: {', '.join(named)}{', …' * (len(missed) > MISSED_EVENTS)}"
-
-
-def _delays(found: Sequence[Event]) -> str:
-    records = [event.delay_records for event in found if event.delay_records is not None]
-    seconds = [event.delay_seconds for event in found if event.delay_seconds is not None]
-    text = f"median {np.median(records):g} records, longest {max(records):,}"
-    return text + (f"; median {np.median(seconds):g} s, longest {max(seconds):g} s" if seconds else "")
-
-
-def _sweep(evaluation: Evaluation) -> Iterable[str]:
-    every = max(1, math.ceil(len(evaluation.sweep) / SWEEP_ROWS))
-    always = {evaluation.rate_threshold: f"<- {evaluation.rate:g} FPR"} | {evaluation.threshold: "<- threshold"}
-    chosen = [c for i, c in enumerate(evaluation.sweep) if i % every == 0 or c.threshold in always]
-    yield from _aligned(
-        [
-            ["threshold", "recall", "false-positive rate", "precision", "F1", ""],
-            *([*_rates(counts), always.get(counts.threshold, "")] for counts in chosen),
-        ]
-    )
-
-
-def _rates(counts: Confusion) -> list[str]:
-    rates = rates_of(counts)
-    figures = (rates.recall, rates.false_positive_rate, rates.precision, rates.f1)
-    return [number(counts.threshold), *(share(float(figure[0])) for figure in figures)]
-
-
-def _corruptions(evaluation: Evaluation) -> Iterable[str]:
-    if not evaluation.corruptions:
-        return
-    yield "benign records damaged on purpose: how many are found"
-    yield from _aligned(
-        [
-            ["damaged", "by", "strength", "records", "recall", "95 % interval", f"at {evaluation.rate:g} FPR", "AUROC"],
-            *(
-                [
-                    printable(row.target, 30),
-                    row.kind,
-                    row.strength,
-                    f"{row.records:,}",
-                    share(row.recall.value),
-                    interval(row.recall),
-                    share(row.recall_at_rate.value),
-                    share(row.auroc),
-                ]
-                for row in evaluation.corruptions
-            ),
-        ],
-        left=3,
-    )
+    if evaluation.events is not None and evaluation.events.events:
+        yield from facts.aligned(facts.events(evaluation))
+        yield facts.found_events(evaluation.events)
 
 
 def _notes(evaluation: Evaluation) -> Iterable[str]:
     return (f"note: {printable(note, 600)}" for note in evaluation.notes)
-
-
-def _aligned(rows: Sequence[Sequence[str]], left: int = 1) -> Iterator[str]:
-    """Columns side by side, the first ``left`` of them flush left, the others flush right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
 
 
 def _sweep_table(sweep: Sequence[Confusion]) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from monitor.core.errors import NoInputError
-from monitor.core.records import HEADER, RecordBatch
+from monitor.core.records import RecordBatch
 from monitor.core.rows import joined, keep, take
 
 
@@ -22,7 +22,7 @@ def gather(batches: Iterable[RecordBatch], max_records: int) -> tuple[RecordBatc
     held = read = unparsed = 0
     for batch in batches:
         read += len(batch)
-        unparsed += sum(reason != HEADER for reason in batch.reasons.values())
+        unparsed += int(batch.unparsed.sum())
         good = keep(batch, batch.ok)
         kept.append(good)
         held += len(good)

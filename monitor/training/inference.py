@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from monitor import plugins
 from monitor.core.arrays import Column
 from monitor.core.errors import DataError, NoInputError
-from monitor.core.records import HEADER, FieldType, RawBatch, RecordBatch
+from monitor.core.records import FieldType, RawBatch, RecordBatch
 from monitor.core.suggestion import Suggestion
 from monitor.core.timestamps import detect, parse_times
 
@@ -98,14 +98,12 @@ def infer(sample: RawBatch) -> Draft:
         raise DataError(
             f"nothing in the sample can be learned as {kind} ({reasons}); give more, or other, benign records"
         )
-    good = int(records.ok.sum())
-    headers = sum(reason == HEADER for reason in records.reasons.values())
     return Draft(
         parser=kind,
         parser_options=suggestion.options,
         parser_reason=f"{suggestion.share:.1%} of {len(sample):,} lines read as {kind}",
-        records=good,
-        unparsed=len(sample) - good - headers,
+        records=int(records.ok.sum()),
+        unparsed=int(records.unparsed.sum()),
         time=clock,
         time_reason=clock_reason,
         key=key,

@@ -47,13 +47,15 @@ def record(number: int) -> dict[str, Any]:
     }
 
 
-def published(root: Path, stream: str, parser: str, feature_lines: list[str], model: str, text: str) -> Site:
+def published(
+    root: Path, stream: str, parser: str, feature_lines: list[str], model: str, text: str, extra: str = ""
+) -> Site:
     """A site with a trained model."""
     config, records = root / "aemonitor.yaml", root / "records.txt"
     features = "\n".join(f"      {line}" for line in feature_lines)
     config.write_text(
         f"server: {{listen: none}}\nstate_dir: {root / 'state'}\ndevice: cpu\nstreams:\n  {stream}:\n"
-        f"    source: stdin\n    parser: {parser}\n    features:\n{features}\n    model: {model}\n"
+        f"    source: stdin\n    parser: {parser}\n    features:\n{features}\n    model: {model}\n    {extra}\n"
     )
     records.write_text(text)
     assert execute(["retrain", "-c", str(config), "--input", str(records)]) == 0
@@ -338,14 +340,42 @@ def test_a_pipe_that_cannot_be_kept_is_named(
     assert exit_code(refused.value) == code
 
 
-def test_an_input_that_became_shorter_in_between_is_refused(site: Site) -> None:
-    offline = open_offline(site.config, None)
+@pytest.mark.parametrize("change", ["shorter", "rewritten", "spoilt"])
+def test_an_input_that_changed_in_between_is_refused(site: Site, tmp_path: Path, change: str) -> None:
+    lines = site.records.read_text().splitlines(keepends=True)
+    scores = np.array([batch.scored.scores.scores for batch in open_offline(site.config, None).batches(
+        [site.records], lambda *_: None)]).ravel()  # fmt: skip
+    changed = {"shorter": lines[:5], "rewritten": lines[::-1], "spoilt": [*lines[:5], "?\n", *lines[6:]]}[change]
+    (tmp_path / "records.txt").write_text("".join(changed))
 
-    with pytest.raises(DataError, match=r"records\.txt: became shorter while it was read; cluster a copy"):
-        looked_up(offline, [site.records], np.array([0, RECORDS]))
+    with pytest.raises(DataError, match=r"records\.txt: changed while it was read; cluster a copy"):
+        looked_up(open_offline(site.config, None), [tmp_path / "records.txt"], {}, np.array([1, 5]), scores[[1, 5]])
+
+
+def test_what_is_remembered_of_each_key_is_as_it_was_when_a_record_is_read_again(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    times = np.cumsum(random.integers(1, 50, 60)) + 1_700_000_000
+    lines = [json.dumps({"t": int(at), "v": float(random.normal())}) + "\n" for at in times]
+    features = ["v: numeric", "pace: interarrival"]
+    site = published(
+        tmp_path, "pace", "json_lines", features, "{epochs: 2, split: none}", "".join(lines), "time: {field: t}"
+    )
+    with site.config.open("a") as config:
+        config.write("limits: {max_batch_records: 10}\n")
+    offline = open_offline(site.config, None)
+    remembered = offline.pipeline.features.keyed_state()
+    batches = [batch.scored for batch in offline.batches([site.records], lambda *_: None)]
+    scores = np.concatenate([scored.scores.scores for scored in batches])
+    values = np.concatenate([scored.matrix.values for scored in batches])
+    places = np.array([0, 7, 50])  # between them are batches of which none is wanted
+
+    _, encoded = looked_up(offline, [site.records], remembered, places, scores[places])
+
+    assert len(batches) == 6
+    assert np.array_equal(encoded, values[places])
 
 
 def test_a_report_that_cannot_be_made_is_refused_before_the_work(run: Run, site: Site) -> None:
-    assert f"{site.records}/report: cannot be made: Not a directory" in run(
+    assert f"{site.records}/report: the directory cannot be made: Not a directory" in run(
         "--report", f"{site.records}/report", code=73
     )

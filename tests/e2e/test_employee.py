@@ -119,7 +119,7 @@ def test_the_best_rows_the_hidden_state_and_the_cleaned_records_can_be_had(train
 
     squares = ((trained.encoded() - trained.reproduced()) ** 2).sum(axis=1)
     assert best["squared_error"] == pytest.approx(squares.min(), abs=1e-5)
-    hidden = np.array([[float(row["latent_1"]), float(row["latent_2"])] for row in latent if row["latent_1"]])
+    hidden = np.array([[float(row["latent_1"]), float(row["latent_2"])] for row in latent])
     assert hidden.shape == (240, 2)
     assert (np.abs(hidden) <= 1).all()
     assert [row["city"] for row in clean if row["city"]] == [

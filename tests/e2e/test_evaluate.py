@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.app.evaluate import Request, evaluate_files
 from monitor.cli import execute
 
 FAULTS = range(300, 320)
@@ -125,7 +126,6 @@ def test_damaged_benign_records_are_found_the_better_the_stronger(
 def test_a_report_has_every_record_in_the_order_of_the_input(
     site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    pytest.importorskip("monitor.reporting.report")
     directory = tmp_path / "deep" / "report"
 
     _, err = site.run(
@@ -138,7 +138,9 @@ def test_a_report_has_every_record_in_the_order_of_the_input(
     assert [i for i, row in enumerate(rows) if row["label"] == "1"] == list(FAULTS)
     assert [i for i, row in enumerate(rows) if not row["score"]] == [BROKEN]
     names = {"evaluation.json", "scores.csv", "sweep.csv", "corruptions.csv", "events.csv", "report.html"}
-    assert names <= {path.name for path in directory.iterdir()}
+    plots = ("confusion", "scores", "distribution", "roc", "precision_recall", "sweep", "events", "corruption", "loss")
+    names |= {f"{plot}.{suffix}" for plot in plots for suffix in ("png", "svg")}
+    assert names == {path.name for path in directory.iterdir()}
     assert "report.html" in err
 
 
@@ -178,6 +180,10 @@ def test_standard_input_is_an_input_and_no_resamples_are_no_intervals(
         (["--corrupt", "nois"], 2, "'nois' is not all, none or some of noise, scale"),
         (["--corrupt", "none,noise"], 2, "'none,noise' is not all, none or some of"),
         (["--corrupt-feature", "lvel"], 2, "there is no feature 'lvel'; did you mean 'level'?"),
+        (["--corrupt", "none", "--corrupt-feature", "lvel"], 2, "there is no feature 'lvel'; did you mean 'level'?"),
+        (["--corrupt", "none", "--noise", "0-5"], 2, "nothing is damaged, so --noise has no effect"),
+        (["--corrupt", "swap", "--noise", "0-5"], 2, "--noise: has no effect without noise among the kinds"),
+        (["--corrupt", "flip"], 2, "'flip' cannot be done to any of the features"),
         (["--report", "/dev/null/x"], 73, "/dev/null/x: the directory cannot be made"),
     ],
 )
@@ -202,7 +208,7 @@ def test_too_few_labels_name_both_counts(site: Site, capsys: pytest.CaptureFixtu
 
     _, err = site.run(capsys, str(site.input), "--labels", str(tmp_path / "labels.txt"), code=65)
 
-    assert "has 399 labels, but the input has 400 records" in err
+    assert "has 399 labels, but the input has 400 records or more; one label a record is needed" in err
 
 
 def test_a_label_that_the_parser_ignores_is_read_all_the_same(
@@ -228,6 +234,40 @@ def test_a_label_that_the_parser_ignores_is_read_all_the_same(
     assert (found["records"], found["unparsed"], found["anomalous"], found["benign"]) == (300, 0, 30, 270)
     _, err = site.run(capsys, str(site.input), "--labels", "lable", code=65)
     assert "no record has a field 'lable', and there is no file of that name; did you mean 'label'?" in err
+
+
+def test_the_records_with_the_highest_scores_are_drawn_those_without_an_image_passed_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    random = np.random.default_rng(1)
+
+    def image(label: int, *, bright: bool = False) -> str:
+        pixels = random.integers(0, 60, 9) + np.arange(9) * 10 + 90 * bright
+        return json.dumps({"pixels": pixels.tolist(), "label": label})
+
+    rows = [image(int(i in {3, 7, 20}), bright=i in {3, 7, 20}) for i in range(30)]
+    rows[12] = json.dumps({"pixels": None, "label": 1})
+    (tmp_path / "test.jsonl").write_text("\n".join(rows) + "\n")
+    (tmp_path / "benign.jsonl").write_text("".join(image(0) + "\n" for _ in range(300)))
+    config = tmp_path / "aemonitor.yaml"
+    config.write_text(
+        f"state_dir: {tmp_path / 'state'}\ndevice: cpu\nstreams:\n  digits:\n    source: stdin\n"
+        "    parser: json_lines\n    features: {pixels: {vector: {shape: [3, 3]}}}\n    model: {epochs: 3}\n"
+    )
+    assert execute(["retrain", "-c", str(config), "--input", str(tmp_path / "benign.jsonl")]) == 0
+    capsys.readouterr()
+    request = Request(labels="label", threshold=1e9, top=2, resamples=0)
+
+    found = evaluate_files(config, None, [tmp_path / "test.jsonl"], request, lambda *_: None)
+
+    scores, anomalous = found.labelled.scores, found.labelled.codes == 1
+    highest, misses = np.argsort(-scores)[:2].tolist(), np.argsort(np.where(anomalous, scores, np.inf))[:4].tolist()
+    expected = [row for row in dict.fromkeys((*highest, *misses)) if row != 12]
+    assert 12 in (*highest, *misses)
+    assert [picture.line for picture in found.evaluation.pictures] == [row + 1 for row in expected]
+    assert [picture.score for picture in found.evaluation.pictures] == scores[expected].tolist()
+    drawn = [picture.image.ravel().round(3).tolist() for picture in found.evaluation.pictures]
+    assert drawn == [pytest.approx(json.loads(rows[row])["pixels"], abs=0.01) for row in expected]
 
 
 def test_a_label_that_is_a_feature_makes_a_note(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,6 +177,16 @@ def test_an_empty_input_has_a_header_and_a_valid_parquet_file(place: Place, scor
         assert pq.read_table(tmp_path / "none.parquet").num_rows == 0
 
 
+@pytest.mark.parametrize("option", [[], ["--latent"], ["--by", "squared"]])
+def test_a_header_line_has_no_row_and_the_lines_below_it_keep_their_numbers(
+    place: Place, score: Score, option: list[str]
+) -> None:
+    rows = rows_of(score("table", place.table, *option))
+
+    assert [row["line"] for row in rows] == list(range(2, 102))
+    assert all(row["score"] is not None and "reason" not in row for row in rows)
+
+
 # -- rankings ----------------------------------------------------------------------------------------------------
 
 
@@ -404,6 +414,37 @@ def test_records_without_an_image_leave_no_sheet(place: Place, tmp_path: Path, c
     assert not path.exists()
 
 
+def test_a_label_field_of_another_name_stands_in_the_title(place: Place, score: Score, tmp_path: Path) -> None:
+    sheets = [tmp_path / "label.png", tmp_path / "pixels.png"]
+    for sheet, field in zip(sheets, ("label", "pixels"), strict=True):
+        score("digits", place.digits, "--top", "1", "--images", sheet, "--label-field", field)
+
+    assert sheets[0].read_bytes() != sheets[1].read_bytes()
+
+
+def test_a_label_field_that_no_shown_record_has_is_named_with_the_nearest(
+    place: Place, tmp_path: Path, capfd: Any
+) -> None:
+    options = ["--top", "1", "--images", str(tmp_path / "x.png")]
+
+    code = execute(place.arguments("digits", str(place.digits), *options, "--label-field", "lable"))
+
+    assert code == 0
+    message = capfd.readouterr().err
+    assert "none of the records shown has the label field 'lable'; did you mean 'label'?" in message
+
+
+def test_a_default_label_that_is_not_there_is_no_mistake(place: Place, tmp_path: Path, capfd: Any) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(place.config.read_text().replace("?P<label>", "?P<number>"))
+
+    code = execute(["score", "-c", str(config), "--stream", "digits", str(place.digits), "--top", "1",
+                    "--images", str(tmp_path / "x.png")])  # fmt: skip
+
+    assert code == 0
+    assert "label" not in capfd.readouterr().err
+
+
 def on_terminal(*arguments: str) -> str:
     """What a command prints on a terminal of 100 columns."""
     leader, follower = pty.openpty()
@@ -426,8 +467,9 @@ def _some(descriptor: int) -> bytes:
         return b""
 
 
-def test_on_a_terminal_a_table_is_printed_and_the_first_image_drawn(place: Place) -> None:
-    text = on_terminal(*place.arguments("digits", str(place.digits), "--top", "2"))
+@pytest.mark.parametrize("options", [[], ["-o", "-"], ["--label-field", "label"]])
+def test_on_a_terminal_a_table_is_printed_and_the_first_image_drawn(place: Place, options: list[str]) -> None:
+    text = on_terminal(*place.arguments("digits", str(place.digits), "--top", "2", *options))
 
     assert "Most anomalous first" in text
     assert "label" in text
@@ -444,6 +486,8 @@ def test_on_a_terminal_a_table_is_printed_and_the_first_image_drawn(place: Place
         (["--reconstruct", "--top", "1"], "--reconstruct writes every record: it goes without --top"),
         (["--latent", "--by", "squared"], "--latent writes every record"),
         (["--images", "x.png"], "--images draws the records of --top or --lowest: say how many"),
+        (["--label-field", "city"], "--label-field puts the label into the titles of images: it goes with --images"),
+        (["--label-field", "city", "--top", "1"], "it goes with --images FILE.png, or with --top or --lowest on a"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
@@ -452,10 +496,11 @@ def test_options_that_contradict_each_other_are_refused(
     assert message in score("staff", place.staff, *options, code=2)
 
 
-def test_parquet_is_not_printed_on_a_terminal(place: Place) -> None:
+@pytest.mark.parametrize("options", [[], ["-o", "-"], ["--top", "1", "-o", "-"]])
+def test_parquet_is_not_printed_on_a_terminal(place: Place, options: list[str]) -> None:
     leader, follower = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "monitor", *place.arguments("staff", str(place.staff), "--format", "parquet")],
+        [sys.executable, "-m", "monitor", *place.arguments("staff", str(place.staff), "--format", "parquet", *options)],
         stdout=follower,
         stderr=subprocess.PIPE,
         check=False,
@@ -476,6 +521,27 @@ def test_parquet_goes_through_a_pipe(place: Place) -> None:
 def test_an_output_that_cannot_be_made_is_named(place: Place, score: Score, tmp_path: Path) -> None:
     assert "cannot be written" in score("staff", place.staff, "-o", tmp_path / "no" / "x.csv", code=73)
     assert "cannot be written" in score("digits", place.digits, "--top", "1", "--images", tmp_path, code=73)
+
+
+@pytest.mark.parametrize("option", ["-o", "--images"])
+def test_an_output_that_cannot_be_made_is_named_before_anything_is_read(
+    place: Place, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    missing = tmp_path / "missing"
+    top = ("--top", "1", option)
+
+    message = score("digits", missing, *top, tmp_path / "no" / "x.png", code=73)
+    assert f"{tmp_path}/no/x.png: cannot be written: there is no directory {tmp_path}/no" in message
+    assert "is a directory; name a file in it" in score("digits", missing, *top, tmp_path, code=73)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root, as in a container, may write everywhere
+    message = score("digits", missing, *top, tmp_path / "x.png", code=77)
+    assert f"{tmp_path}/x.png: this user may not write in {tmp_path}" in message
+    (tmp_path / "pipe").symlink_to("/dev/null")
+    assert "pipe: this user may not write it" in score("digits", missing, *top, tmp_path / "pipe", code=77)
+
+
+def test_an_output_may_be_a_device(place: Place, score: Score) -> None:
+    score("digits", place.digits, "--top", "1", "--images", "/dev/null", "-o", "/dev/null")
 
 
 def test_an_unreadable_input_leaves_an_older_output_alone(place: Place, score: Score, tmp_path: Path) -> None:

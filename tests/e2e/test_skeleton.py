@@ -65,7 +65,7 @@ class Trained:
     def scores(self, path: Path) -> F64:
         """The score of every record, as `aemonitor score` prints it, [n]."""
         printed = aemonitor("score", "-c", "skeleton.yaml", str(path), "--format", "csv").stdout.decode()
-        return np.array([float(row["score"]) for row in csv.DictReader(io.StringIO(printed)) if row["score"]])
+        return np.array([float(row["score"]) for row in csv.DictReader(io.StringIO(printed))])
 
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")

@@ -21,12 +21,12 @@ from monitor.core.errors import BundleError, CannotCreateError, DataError, Permi
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import autoencoder_for
-from monitor.model.bundle import current_version, load, verify, versions
-from monitor.model.calibration import calibrate
+from monitor.model.bundle import canary_of, current_version, load, verify, versions
+from monitor.model.calibration import calibrate, calibrate_network
 from monitor.model.inference import Inference
 from monitor.model.manifest import CARD, MANIFEST, WEIGHTS, Canary, digest
 from monitor.model.publishing import promote, publish
-from tests.support_models import contents, network, rows
+from tests.support_models import contents, layout, network, rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -80,6 +80,24 @@ def test_networks_of_any_width_travel(tmp_path: Path, width: int) -> None:
     publish(tmp_path, contents(width=width), now=NOW)
 
     assert load(tmp_path / "web", "web").contents.module.width == width
+
+
+def test_a_model_that_counts_no_novelty_travels_as_one(tmp_path: Path) -> None:
+    place = replace(layout(7), novelty=False)
+    module = network(7)
+    inference = Inference(module, place)
+    values = rows(120, place)
+    made = contents(
+        module=module,
+        config=ModelConfig(novelty=False),
+        layout=place,
+        calibration=calibrate_network(inference, values),
+        canary=canary_of(inference, values),
+    )
+
+    publish(tmp_path, made, now=NOW)
+
+    assert load(tmp_path / "web", "web").contents.layout == place
 
 
 def test_the_null_network_travels_too(tmp_path: Path) -> None:

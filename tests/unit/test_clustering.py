@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from monitor.core.arrays import F32
 from monitor.core.errors import DataError, UsageError
 from monitor.reporting.cluster_count import CHOICE_RECORDS, Choice
-from monitor.reporting.cluster_table import Latents, record_tables, report
+from monitor.reporting.cluster_table import About, Latents, record_tables, report
 from monitor.reporting.clustering import FIT_RECORDS, Clustering, cluster_latent, plane
 
 
@@ -28,7 +28,7 @@ def blobs(*sizes: int, width: int = 3, apart: float = 4.0, seed: int = 0) -> F32
 
 
 def clustered(latent: F32, wanted: int | None = None, *, most: int = 6, seed: int = 1) -> Clustering:
-    return cluster_latent(latent, wanted, most=most, seed=seed, progress=lambda _done, _total: None)
+    return cluster_latent(latent, wanted, most=most, seed=seed, progress=lambda *_: None)
 
 
 # -- how many ------------------------------------------------------------------------------------------------------
@@ -73,7 +73,9 @@ def test_a_candidate_is_measured_by_the_usual_silhouette() -> None:
 def test_progress_is_told_for_each_data_set_of_the_choice() -> None:
     steps: list[tuple[int, int]] = []
 
-    cluster_latent(blobs(30, 30), None, most=3, seed=1, progress=lambda done, total: steps.append((done, total)))
+    cluster_latent(
+        blobs(30, 30), None, most=3, seed=1, progress=lambda _what, done, total, _remark: steps.append((done, total))
+    )
 
     assert steps == [(done, 7) for done in range(1, 8)]
 
@@ -248,6 +250,8 @@ def test_a_latent_vector_of_one_column_lies_on_a_line() -> None:
 
 # -- how it is told ------------------------------------------------------------------------------------------------
 
+ABOUT = About(stream="s", model="m", unparsed=2, seed=1)
+
 
 def latents(latent: F32, labels: Sequence[str | None] | None = None, file: str = "a.log") -> Latents:
     count = np.arange(len(latent))
@@ -259,8 +263,7 @@ def test_a_report_says_of_a_cluster_its_scores_labels_and_prototype() -> None:
     records = latents(blobs(30, 20, apart=9.0), ["x"] * 29 + ["y"] * 20 + [None])
     found = clustered(records.latent)
 
-    made = report(found, records, {int(found.prototypes[0]): "level=4"}, found.farthest(3), stream="s", model="m",
-                  unparsed=2, seed=1)  # fmt: skip
+    made = report(found, records, {int(found.prototypes[0]): "level=4"}, found.farthest(3), ABOUT)
 
     first = made.clusters[0]
     assert (first.records, first.share, first.labels) == (30, 0.6, {"x": 29, "y": 1})
@@ -276,8 +279,7 @@ def test_nothing_from_the_data_reaches_a_terminal_raw() -> None:
     records = latents(blobs(30, apart=9.0), ["\x1b[31mred"] * 30, file="a\x1b[2J.log")
     found = clustered(records.latent)
 
-    text = report(found, records, dict.fromkeys(range(30), "v=\x9b1m"), found.farthest(3), stream="s", model="m",
-                  unparsed=0, seed=1).as_text()  # fmt: skip
+    text = report(found, records, dict.fromkeys(range(30), "v=\x9b1m"), found.farthest(3), ABOUT).as_text()
 
     assert not {"\x1b", "\x9b"} & set(text)
     assert "\\x1b[31mred" in text
@@ -299,5 +301,5 @@ def test_the_rows_are_in_the_order_of_the_input_and_a_spoilt_one_has_gaps() -> N
     assert [table[name][4].as_py() for name in ("cluster", "distance", "latent_2")] == [None] * 3
     assert [table[name].null_count for name in table.column_names] == [0, 0, 1, 1, 1, 0, 0, 1, 0]
     assert "1 record in no cluster: the latent vector is not finite" in report(
-        found, records, {}, found.farthest(0), stream="s", model="m", unparsed=0, seed=1
+        found, records, {}, found.farthest(0), ABOUT
     ).as_text()  # fmt: skip

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import os
 import struct
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,6 +138,8 @@ def test_idx_plain_or_packed_and_csv_with_or_without_a_header_are_the_same_image
         (write("images.gz", gzip.compress(IMAGES_IDX)), write("labels.gz", gzip.compress(LABELS_IDX))),
         (write("images.csv", CSV), None),
         (write("packed", gzip.compress(CSV.encode())), None),
+        (write("packed.xz", lzma.compress(CSV.encode())), None),
+        (write("images.bz2", bz2.compress(IMAGES_IDX)), write("labels.xz", lzma.compress(LABELS_IDX))),
         (write("bare.csv", CSV.partition("\n")[2]), None),
         (write("dos.csv", "\ufeff" + CSV.replace("\n", "\r\n")), None),
         (write("blank-lines.csv", CSV + "\n\n"), None),
@@ -141,6 +147,37 @@ def test_idx_plain_or_packed_and_csv_with_or_without_a_header_are_the_same_image
 
     for path, its_labels in sources:
         assert converted(path, its_labels) == CSV, path
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_no_image_of_a_named_pipe_is_lost(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    pipe, rows = tmp_path / "pipe", "".join(f"{n},0,{n % 256},255\n" for n in range(5000))
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(pack(rows.encode()),), daemon=True)
+    writer.start()
+
+    text = converted(str(pipe))
+
+    writer.join()
+    assert text.partition("\n")[2] == rows
+
+
+def test_images_whose_cells_are_their_places_are_images(write: Write) -> None:
+    assert converted(write("places.csv", "0,1,2\n0,1,2\n")) == "label,pixel1,pixel2\n0,1,2\n0,1,2\n"
+
+
+def test_a_header_may_quote_names_with_commas_and_leave_one_out(write: Write) -> None:
+    assert converted(write("quoted.csv", '"label","a, b",\n1,2,3\n')) == "label,pixel1,pixel2\n1,2,3\n"
+
+
+def test_the_largest_image_is_read_to_its_last_pixel(write: Write) -> None:
+    row = ",".join(["1000000", *["255"] * 65_535])
+
+    assert converted(write("large.csv", row)).splitlines()[1] == row
+
+
+def test_a_header_with_a_label_may_number_the_pixels(write: Write) -> None:
+    assert converted(write("pandas.csv", "0,1,label\n1,2,3\n")) == "label,pixel1,pixel2\n3,1,2\n"
 
 
 def test_the_label_column_may_stand_anywhere_or_nowhere(write: Write) -> None:
@@ -249,8 +286,14 @@ def test_labels_that_do_not_fit_the_images_are_refused(write: Write, data: bytes
         ("label,a\n", r"holds no image"),
         ("label,a\n\n\n", r"holds no image"),
         ("label,label\n", r"holds no image"),
+        ("5,,0\n1,2,3\n", r"line 1, cell 2: '' is no number, but others of this line are; an image has numbers only"),
+        ("x,7,0\n1,2,3\n", r"line 1, cell 1: 'x' is no number"),
+        (",,\n1,2,3\n", r"line 1: the label is not a whole number"),
+        ("label,a\rlabel,b\r", r"line 1 cannot be read as CSV: new-line character"),
+        ("label," + "x" * 200_000 + "\n", r"line 1 cannot be read as CSV: field larger than field limit"),
+        ("1,2\n3," + "0" * 2_000_000 + "4\n", r"line 2: is longer than 1,048,576 bytes"),
         ("PNG rubbish\n", r"is neither an IDX file nor CSV: it begins with 'PNG rubbish'"),
-        ("label," + "x," * 65_536 + "x\n", r"line 1 has 65,537 pixels; expected a label and 1 to 65,536"),
+        ("label," + "x," * 65_536 + "x\n", r"line 1 has 65,538 cells; a label and its pixels may be 65,536"),
     ],
     ids=short,
 )
@@ -274,6 +317,24 @@ def test_files_that_cannot_be_opened_and_labels_beside_csv_are_refused(write: Wr
         converted(write("empty", b""))
     with pytest.raises(UsageError, match=r"is not an IDX file, so its labels are its column `label`: leave --labels"):
         converted(csv, images)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_packed_csv_that_is_cut_short_is_named(write: Write, pack: Callable[[bytes], bytes]) -> None:
+    path = write("cut.csv", pack(CSV.encode())[:-9])
+
+    with pytest.raises(DataError, match=f"^{path}: cannot be read to its end: Compressed file ended"):
+        converted(path)
+
+
+def test_standard_input_that_is_closed_is_no_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # what python makes of <&-
+
+    assert execute(["data", "images", "-"]) == ExitCode.NO_INPUT
+
+    assert "-: standard input is closed" in capsys.readouterr().err
 
 
 def test_a_file_that_may_not_be_read_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,6 +402,24 @@ def test_an_existing_file_is_kept_unless_forced(tmp_path: Path, capsys: pytest.C
     assert execute(["data", "employee", "-o", str(place), "--force"]) == ExitCode.OK
     assert place.read_text() == "".join(employees(240, seed=1))
     assert capsys.readouterr().err == f"wrote {place}: 241 lines\n"
+
+
+def test_a_symbolic_link_is_kept_unless_forced(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "nowhere.csv")
+
+    assert execute(["data", "employee", "-o", str(link)]) == ExitCode.CANNOT_CREATE
+    assert list(tmp_path.iterdir()) == [link]
+
+
+def test_a_pipe_of_the_shell_is_written_to(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+
+    assert execute(["data", "employee", "--rows", "9", "-o", f"/dev/fd/{writer}"]) == ExitCode.OK
+
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        assert pipe.read() == "".join(employees(9, seed=1))
 
 
 def test_a_conversion_that_fails_leaves_no_file_and_keeps_the_old_one(write: Write, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +34,7 @@ from monitor import Detector
 from monitor.app import _trained
 from monitor.app._columns import FILE, Columns
 from monitor.app._encodings import ParameterError
+from monitor.app._tables import read_table
 from monitor.app.offline import open_offline
 from monitor.cli import execute
 from monitor.core.errors import AemonitorError, BundleError, DataError, NoInputError, PermissionDeniedError
@@ -538,13 +541,25 @@ def test_other_columns_than_those_learned_are_refused(benign: Frame, fitted: Det
         fitted.predict(benign.head(0))
 
 
+def test_no_row_of_a_named_pipe_is_lost(tmp_path: Path) -> None:
+    pipe, text = tmp_path / "pipe", "n\n" + "".join(f"{n}\n" for n in range(5000))
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
+    writer.start()
+
+    table = read_table(pipe)
+
+    writer.join()
+    assert table.column("n").to_pylist() == list(range(5000))
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n1\n1,2,3\n")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
 
     with pytest.raises(NoInputError, match=r"absent\.csv: there is no such file"):
         quick().fit(tmp_path / "absent.csv")
-    with pytest.raises(NoInputError, match="is a directory; name a Parquet or CSV file"):
+    with pytest.raises(NoInputError, match="is a directory; name a file"):
         quick().fit(tmp_path)
     for name in ("broken.csv", "broken.parquet"):
         with pytest.raises(DataError, match=f"{name}: not a Parquet file, nor a CSV file with a header line"):
@@ -626,3 +641,23 @@ def test_page_blocks_are_told_apart_by_benign_training_alone(data_dir: Path) -> 
 
     assert roc_auc_score(data["y"][test], detector.anomaly_score(data["X"][test])) > 0.94
     assert (detector.predict(data["X"][normal[half:]]) == 1).mean() > 0.99
+
+
+@pytest.mark.filterwarnings("ignore:X (does not have|has feature names)")
+def test_columns_go_by_their_place_where_only_one_table_has_names(benign: Frame) -> None:
+    numbers = benign.select_dtypes("number")
+    on_frame, on_array = quick().fit(numbers), quick().fit(numbers.to_numpy())
+
+    expected = on_frame.anomaly_score(numbers).tolist()
+
+    assert on_frame.anomaly_score(numbers.to_numpy()).tolist() == expected
+    assert on_array.anomaly_score(numbers).tolist() == on_array.anomaly_score(numbers.to_numpy()).tolist()
+    assert len(on_array.explain(numbers.head(2))) == len(on_frame.explain(numbers.to_numpy()[:2])) == 2
+
+
+def test_a_column_without_a_name_is_named_by_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "with-index.csv"
+    path.write_text(",cpu\n" + "".join(f"{row},{row % 7}\n" for row in range(20)))
+
+    with pytest.raises(DataError, match=r"column 1 has no name; name or drop it .*to_csv\(index=False\)"):
+        quick().fit(path)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from monitor.core.records import HEADER
 from monitor.model.history import History
 from monitor.reporting.assessment import Choice, Subject, assess
 from monitor.reporting.evaluation import Corrupted, Estimate, Evaluation
+from monitor.reporting.facts import Table, aligned
 from monitor.reporting.intervals import Bootstrap
 from monitor.reporting.labelled import Gathering, Labelled, is_record
 from monitor.reporting.labels import ANOMALOUS, BENIGN, UNLABELLED, Codes
@@ -225,7 +227,10 @@ def test_every_record_stands_in_the_table_of_scores_in_its_order() -> None:
 def test_json_has_null_for_what_is_not_defined_and_nothing_by_record() -> None:
     found = json.loads(as_json(assessed(labelled([0.5, 2.0], [0, 0]))))
 
+    both = json.loads(as_json(assessed(SMALL)))
+
     assert found["auroc"] == {"value": None, "low": None, "high": None}
+    assert (both["roc"]["thresholds"][0], both["roc"]["thresholds"][1]) == (None, 2.0)  # nothing exceeds infinity
     assert (found["benign"], found["anomalous"], found["confusion"]["false_positives"]) == (2, 0, 1)
     assert not {"scores", "labels", "errors", "pictures"} & found.keys()
 
@@ -258,11 +263,24 @@ def test_the_text_has_every_figure_with_its_interval_and_nothing_that_moves_the_
     text = as_text(replace(assessed(SMALL, subject=subject), corruptions=(damage,)))
 
     assert "7 records: 2 anomalous, 2 benign, 1 without label, 2 unparsed" in text
-    assert "anomalous                 1              1" in text
+    assert "anomalous             1 (TP)         1 (FN)" in text
     assert "recall               0.500         0 to 1" in text
-    assert "1 of 2 found, false episodes: 1; precision 0.500, recall 0.500" in text
-    assert "missed, by place in the input from 0: 5 to 5" in text
-    assert "<- threshold" in text
-    assert "a\\x1b[31m  noise  0 to 20         9   0.500  0.400 to 0.600" in text
+    assert "1 of 2 events found, 1 false episode; precision 0.500, recall 0.500. Delay to the first alert: " in text
+    assert re.search(r"^-    missed  -  +6     6 +-", text, re.MULTILINE)
+    assert len(re.findall(" in use$", text, re.MULTILINE)) == 1
+    assert "a\\x1b[31m  noise   0 to 20         9   0.500  0.400 to 0.600" in text
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 160
+
+
+def test_of_several_inputs_events_name_the_file() -> None:
+    subject = replace(SUBJECT, inputs=("a.log", "b.log"))
+
+    assert " a.log:6  a.log:6 " in as_text(assessed(SMALL, subject=subject))
+
+
+def test_the_page_and_the_terminal_show_the_same_table() -> None:
+    table = Table("Told.", ("name", "n"), [("a", "1"), ("bcdefg", "10")], note="More.")
+
+    assert list(aligned(table)) == ["Told.", "name     n", "a        1", "bcdefg  10", "More."]
+    assert list(aligned(replace(table, rows=[]))) == []

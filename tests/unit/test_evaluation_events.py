@@ -13,7 +13,7 @@ from monitor.reporting.evaluation import Event, EventScores
 from monitor.reporting.events import Series, score_events
 
 
-def series(
+def series(  # ten records a file, each behind a header
     labels: str, alerts: str, keys: str = "", *, places: list[int] | None = None, step: float | None = None
 ) -> Series:
     """One character a record: ``x`` is anomalous or an alert, a letter is a key; ``step`` seconds between records."""
@@ -27,17 +27,20 @@ def series(
         keys=np.array(indices, dtype=np.int64),
         names=names,
         times=times,
+        paths=[f"{letter}.log" for letter in "abcde"],
+        files=np.arange(len(labels)) // 10,
+        lines=np.arange(len(labels)) % 10 + 2,
     )
 
 
 def test_events_are_runs_and_alerts_outside_them_are_false_episodes() -> None:
-    scores = score_events(series(labels="..xxx...xx..x.", alerts="xx..x..xxx...x", step=10.0))
+    scores = score_events(series(labels="..xxx...xxx.x.", alerts="xx..x..xxx...x", step=10.0))
 
     assert scores == EventScores(
         events=(
-            Event(2, 4, None, 1020.0, 2, 20.0),
-            Event(8, 9, None, 1080.0, 0, 0.0),
-            Event(12, 12, None, 1120.0, None, None),
+            Event(2, 4, None, 1020.0, 2, 20.0, "a.log", 4, "a.log", 6),
+            Event(8, 10, None, 1080.0, 0, 0.0, "a.log", 10, "b.log", 2),
+            Event(12, 12, None, 1120.0, None, None, "b.log", 4, "b.log", 4),
         ),
         false_episodes=3,  # 0 to 1; 7, before the second event; 13, behind the third
         precision=2 / 5,

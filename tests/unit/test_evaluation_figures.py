@@ -233,10 +233,10 @@ def test_resampled_rankings_scatter_as_theory_says() -> None:
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     truth = 0.7602  # of two normal distributions one deviation apart: Phi(1 / sqrt 2)
     held = 0
-    for seed in range(60):
+    for seed in range(200):
         random = np.random.default_rng(seed)
         labels = np.repeat([False, True], [80, 40])
-        area, _ = areas(random.normal(size=120) + labels, labels, Bootstrap(200, seed), quiet)
+        area, _ = areas(random.normal(size=120) + labels, labels, Bootstrap(100, seed), quiet)
         held += area.low <= truth <= area.high
 
-    assert 50 <= held <= 60
+    assert 176 <= held <= 196  # 88 to 98 %; 190 are expected

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +120,8 @@ def test_limits_of_framing_are_obeyed(plain: Path) -> None:
     ("name", "content", "error", "message"),
     [
         ("gone", None, NoInputError, "gone: there is no such file"),
-        ("", None, NoInputError, "is a directory; name its files"),
+        ("file/below", None, NoInputError, "below: there is no such file"),
+        ("", None, NoInputError, "is a directory; name a file"),
         ("cut.gz", gzip.compress(CONTENT)[:-50], DataError, "cut.gz: cannot be read to its end: Compressed file ended"),
         (
             "bad.gz",
@@ -136,6 +138,7 @@ def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
+    (tmp_path / "file").touch()
 
     with pytest.raises(error, match=message):
         list(read_files([tmp_path / name]))
@@ -149,6 +152,13 @@ def test_a_file_without_permission_is_named(monkeypatch: pytest.MonkeyPatch, pla
 
     with pytest.raises(PermissionDeniedError, match=r"plain.log: this user may not read it"):
         list(read_files([plain]))
+
+
+def test_standard_input_that_is_closed_is_no_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # what python makes of <&-
+
+    with pytest.raises(NoInputError, match=r"^-: standard input is closed$"):
+        list(read_files(["-"]))
 
 
 def test_times_and_keys_are_added() -> None:

@@ -16,7 +16,7 @@ from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
 from monitor.core.records import Field, FieldType, Origin, RecordBatch
 from monitor.core.timestamps import parse_times
 from monitor.reporting.label_files import read_labels
-from monitor.reporting.labels import AllBenign, FieldLabels, OrderedLabels, Vocabulary
+from monitor.reporting.labels import MOST_VALUES, AllBenign, FieldLabels, OrderedLabels, Vocabulary
 from monitor.reporting.windows import WindowLabels, Windows
 from tests.framed import framed
 from tests.records import records
@@ -98,6 +98,15 @@ def test_a_named_value_that_never_occurs_is_an_error_with_the_nearest_one() -> N
         vocabulary.finish()
 
 
+def test_a_named_value_behind_more_values_than_are_counted_is_found() -> None:
+    vocabulary = Vocabulary(("attack",), (), "labels")
+
+    read([f"v{i}" for i in range(MOST_VALUES + 200)], vocabulary)
+    assert read(["Attack"], vocabulary) == [1]
+
+    vocabulary.finish()
+
+
 def test_a_control_character_in_a_label_cannot_reach_the_terminal() -> None:
     with pytest.raises(DataError, match=r"the label '\\x1b\[31m' is") as caught:
         read(["\x1b[31m"], Vocabulary((), (), "labels"))
@@ -136,13 +145,20 @@ def test_labels_in_order_pass_over_headers_and_go_on_in_the_next_batch(tmp_path:
     assert labels.finish() == []
 
 
-@pytest.mark.parametrize(("labels", "rows"), [(3, 2), (2, 3), (0, 1)])
-def test_another_number_of_labels_than_records_is_an_error_with_both(labels: int, rows: int) -> None:
-    given = OrderedLabels(np.zeros(labels, dtype=np.int8), "labels.txt")
-    given.of(batch(x=[""] * rows), all_rows(rows))
+def test_more_labels_than_records_are_an_error_with_both_numbers() -> None:
+    given = OrderedLabels(np.zeros(3, dtype=np.int8), "labels.txt")
+    given.of(batch(x=["", ""]), all_rows(2))
 
-    with pytest.raises(DataError, match=rf"labels\.txt: has {labels} labels, but the input has {rows} records; one"):
+    with pytest.raises(DataError, match=r"labels\.txt: has 3 labels, but the input has 2 records; one label a record"):
         given.finish()
+
+
+@pytest.mark.parametrize(("labels", "rows"), [(2, 3), (0, 1)])
+def test_fewer_labels_than_records_are_an_error_as_soon_as_that_is_known(labels: int, rows: int) -> None:
+    given = OrderedLabels(np.zeros(labels, dtype=np.int8), "labels.txt")
+
+    with pytest.raises(DataError, match=rf"has {labels} labels, but the input has {rows} records or more; one label"):
+        given.of(batch(x=[""] * (rows + 1)), np.arange(rows + 1) > 0)
 
 
 def test_without_labels_every_record_is_benign_and_that_is_said() -> None:
@@ -268,7 +284,7 @@ def test_a_file_that_is_not_there_or_not_text_says_so(tmp_path: Path, monkeypatc
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(NoInputError, match="there is no such file of labels"):
         read_labels(tmp_path / "absent.csv", PLAIN, None)
-    with pytest.raises(NoInputError, match="is a directory, not a file of labels"):
+    with pytest.raises(NoInputError, match="is a directory; name a file of labels"):
         read_labels(tmp_path, PLAIN, None)
     with pytest.raises(DataError, match="is not UTF-8 text"):
         read_labels(tmp_path / "binary", PLAIN, None)

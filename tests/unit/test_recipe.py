@@ -13,7 +13,7 @@ from monitor.encoders import numeric
 from monitor.model.autoencoder import Autoencoder
 from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch, History
-from monitor.model.inference import Inference
+from monitor.model.inference import Inference, field_errors
 from monitor.training.recipe import Trained, explained_share, train
 from tests.records import records
 from tests.support_models import CPU
@@ -85,32 +85,26 @@ def test_without_a_split_all_records_train_and_calibrate() -> None:
 
 
 def test_without_novelty_the_error_is_that_of_the_reconstruction_alone() -> None:
-    with_novelty, without = trained({}), trained({"novelty": False})
-    beyond = records(a=[5000.0, 50.0], b=[50.0, None])
+    without = trained({"novelty": False}).contents
+    inference = Inference(without.module, without.layout)
+    values = trained({"novelty": False}).features.encode(records(a=[5000.0, 50.0], b=[50.0, None])).values
 
-    matrix = without.features.encode(beyond)
+    errors = inference.errors(values)
 
-    assert matrix.values.shape == (2, without.contents.layout.width)
-    assert matrix.values.flags.c_contiguous
-    full = with_novelty.features.encode(beyond).values
-    np.testing.assert_array_equal(matrix.values, full[:, : without.contents.layout.width])
-    assert (full[:, without.contents.layout.width :].sum(axis=1) > 0).all()
+    reproduced = np.abs(values - inference.reconstruct(values))[:, : without.layout.width].sum(axis=1)
+    np.testing.assert_allclose(errors, reproduced, rtol=1e-6)
+    assert (values[:, without.layout.width :].sum(axis=1) > 0).all()
+    assert field_errors(without.layout, values, inference.reconstruct(values)).sum() == pytest.approx(errors.sum())
 
 
-def test_without_novelty_a_row_is_still_explained() -> None:
+def test_without_novelty_a_reason_still_names_what_benign_data_never_showed() -> None:
     model = trained({"novelty": False})
-    row = model.features.encode(records(a=[5000.0], b=[50.0])).values[0]
+    row = model.features.encode(records(a=[5000.0], b=[None])).values[0]
 
     findings = model.features.explain(row, np.zeros_like(row))
 
-    assert findings["a"].benign_range == with_range(model, "a")
-
-
-def with_range(model: Trained, name: str) -> str:
-    """What the encoder itself says of its benign range."""
-    encoder = {feature.name: feature.encoder for feature in model.features.features}[name]
-    blank = np.zeros(len(encoder.columns), dtype=np.float32)
-    return encoder.explain(blank, np.zeros(len(encoder.novelty), dtype=np.float32), blank).benign_range
+    assert findings["a"].reason.startswith("above everything benign")
+    assert findings["b"].reason.startswith("missing")
 
 
 def test_without_novelty_constants_alone_are_nothing_to_score() -> None:

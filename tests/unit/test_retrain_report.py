@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from monitor.app.retrain import Report
-from monitor.cli.progress import training_progress
+from monitor.cli.progress import progress_bars
 
 REPORT = Report(
     stream="web",
@@ -63,7 +63,7 @@ def test_where_nothing_varies_nothing_is_said_of_it() -> None:
 
 
 def test_what_has_a_known_end_leaves_a_line_at_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
-    with training_progress() as progress:
+    with progress_bars(milestones=True) as progress:
         for epoch in range(1, 1001):
             progress("web: training", epoch, 1000, f"loss {1 / epoch:.3f}")
         progress("web: reading", 5, 0, "")
@@ -72,3 +72,10 @@ def test_what_has_a_known_end_leaves_a_line_at_each_tenth(capsys: pytest.Capture
     assert len(lines) == 10
     assert lines[0] == "web: training 100/1,000: loss 0.010"
     assert lines[-1] == "web: training 1,000/1,000: loss 0.001"
+
+
+def test_a_short_computation_leaves_no_line_in_a_journal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as progress:
+        progress("scoring", 10, 10, "")
+
+    assert capsys.readouterr().err == ""

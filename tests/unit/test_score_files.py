@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from monitor.app.offline import Arriving
-from monitor.core.errors import CannotCreateError
-from monitor.reporting.output_file import created
+from monitor.core.errors import CannotCreateError, PermissionDeniedError
+from monitor.reporting.output_file import created, make_directory
 
 
 @pytest.fixture
@@ -129,6 +130,66 @@ def test_a_new_file_has_the_rights_that_the_umask_leaves(tmp_path: Path) -> None
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o666])
+def test_a_file_that_replaces_another_has_its_rights_before_there_is_anything_in_it(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "out"
+    path.touch()
+    path.chmod(mode)
+
+    with created(path):
+        modes = {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+
+    assert modes == {mode}
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_the_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").resolve() == tmp_path, names(tmp_path)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "out", b"x")
+
+    assert [directory for directory, _ in synced] == [False, True]
+    assert synced[1][1] == ["out"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_of_two_that_make_one_new_file_at_once_only_one_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def unsupported(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")  # as on FAT
+
+    if not links:
+        monkeypatch.setattr(os, "link", unsupported)
+    path = tmp_path / "out"
+
+    def make_both() -> None:
+        with created(path, replace=False) as second:
+            second.write(b"second")
+            with created(path, replace=False) as first:
+                first.write(b"first")
+
+    with pytest.raises(CannotCreateError, match="out exists; give another name with -o, or --force to replace it"):
+        make_both()
+
+    assert path.read_bytes() == b"first"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_file_that_exists_is_refused_before_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("precious")
+
+    with pytest.raises(CannotCreateError, match="out exists; give another name"), created(path, replace=False):
+        pytest.fail("the work was begun")
+
+    assert path.read_text() == "precious"
+
+
 def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
 
@@ -157,6 +218,48 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str, reas
     assert names(tmp_path) == []
 
 
+def test_a_pipe_behind_a_descriptor_is_written_and_not_replaced(pipe: tuple[int, int]) -> None:
+    write(Path(f"/dev/fd/{pipe[1]}"), b"x")
+
+    assert os.read(pipe[0], 9) == b"x"
+    close(*pipe)
+
+
 def test_a_full_disk_is_told() -> None:
     with pytest.raises(CannotCreateError, match="/dev/full: cannot be written: No space"):
         write(Path("/dev/full"), b"x")
+
+
+# -- directories -------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_is_made_with_those_above_it_and_may_be_there(tmp_path: Path) -> None:
+    make_directory(tmp_path / "a" / "b")
+    make_directory(tmp_path / "a" / "b")
+
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("file", "file: is not a directory; give another name"),
+        ("file/below", "below: the directory cannot be made: Not a directory"),
+        ("a" * 300, "the directory cannot be made: File name too long"),
+    ],
+)
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CannotCreateError, match=message):
+        make_directory(tmp_path / name)
+
+
+def test_a_directory_that_this_user_may_not_make_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # a mode would not stop root
+
+    with pytest.raises(PermissionDeniedError, match="report: this user may not make the directory"):
+        make_directory(tmp_path / "report")

@@ -16,10 +16,11 @@ from monitor.cli.picture import draw
 from monitor.cli.score_table import print_rows
 from monitor.core.arrays import F64
 from monitor.core.records import RecordBatch
+from monitor.encoders.vector import FittedVector
 from monitor.ingest.features import FeatureSpace
 from monitor.reporting.contact_sheet import sheets_png
 from monitor.reporting.evaluation import Picture
-from monitor.reporting.pictures import Place, image_feature, pictures
+from monitor.reporting.pictures import Place, image_feature, pictures, pictures_by_row
 from monitor.reporting.score_rows import FieldValues, ScoreRow
 from tests.encoding import encoder
 from tests.records import records
@@ -32,9 +33,14 @@ def images(count: int, pixels: int, seed: int = 0) -> list[list[float]]:
     return made
 
 
-def space(batch: RecordBatch, **options: Any) -> FeatureSpace:
+def space(batch: RecordBatch, *, novelty: bool = True, **options: Any) -> FeatureSpace:
     encoders = {"level": encoder("numeric", "level"), "pixels": encoder("vector", "pixels", **options)}
-    return FeatureSpace.fit(encoders, batch)
+    return FeatureSpace.fit(encoders, batch, novelty=novelty)
+
+
+def encoder_of(features: FeatureSpace) -> FittedVector:
+    (found,) = [f.encoder for f in features.features if isinstance(f.encoder, FittedVector)]
+    return found
 
 
 def benign(pixels: int) -> RecordBatch:
@@ -89,6 +95,33 @@ def test_images_that_were_missing_in_benign_data_too_have_no_picture() -> None:
     found = drawn(space(batch, shape=[1, 2], divide_by=255), records(pixels=[None, [1.0, 2.0]], level=[1.0] * 2))
 
     assert [picture.line for picture in found] == [2]
+
+
+@pytest.mark.parametrize("learned", [[*images(38, 2), None, None], images(40, 2)])
+def test_a_model_without_novelty_draws_no_missing_image_either(learned: list[Any]) -> None:
+    features = space(records(pixels=learned, level=[1.0, 2.0] * 20), novelty=False, shape=[1, 2], divide_by=255)
+
+    found = drawn(features, records(pixels=[None, [1.0, 2.0]], level=[1.0] * 2))
+
+    assert [picture.line for picture in found] == [2]
+
+
+def test_without_novelty_columns_only_what_benign_data_showed_is_known_to_be_absent() -> None:
+    encoder = encoder_of(space(records(pixels=[*images(38, 2), None, None], level=[1.0, 2.0] * 20)))
+    columns = np.array([[0.1, 0.2, 0.0], [0.1, 0.2, 1.0]], dtype=np.float32)  # the last is "missing"
+
+    assert encoder.columns[2] == "missing"
+    assert encoder.absent(columns, columns[:, :0]).tolist() == [False, True]
+
+
+def test_pictures_are_known_by_their_row() -> None:
+    features = space(benign(2), shape=[1, 2], divide_by=255)
+    judge = scorer(network(features.layout.width), features.layout)
+    values = features.encode(records(pixels=[None, [1.0, 2.0], None, [3.0, 4.0]], level=[1.0] * 4)).values
+
+    found = pictures_by_row(features, judge, values, [Place("f", row + 5, 0.5) for row in range(4)])
+
+    assert {row: picture.line for row, picture in found.items()} == {1: 6, 3: 8}
 
 
 @pytest.mark.parametrize("options", [{}, {"shape": [4]}, {"shape": [1, 2, 2]}])

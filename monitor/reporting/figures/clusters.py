@@ -18,9 +18,9 @@ from monitor.reporting.figures.style import (
     legend_below,
     new_figure,
     number_ticks,
-    short,
     styled,
 )
+from monitor.reporting.wording import short
 
 LABELLED = 24
 """Clusters with a line in the legend: the largest ones."""

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from monitor.reporting.evaluation import Confusion
-from monitor.reporting.figures.style import new_figure, percent, styled
-from monitor.reporting.tables import number
+from monitor.reporting.figures.style import new_figure, styled
+from monitor.reporting.wording import number, percent
 
 DARK = 0.768
 """Above this share of the row white letters are easier to read than black ones; both have a contrast of 4.5 here."""

@@ -13,11 +13,10 @@ from monitor.reporting.figures.style import (
     BENIGN,
     legend_below,
     new_figure,
-    percent,
     share_ticks,
-    short,
     styled,
 )
+from monitor.reporting.wording import percent, short
 
 MOST = 80
 """Lines of one plot at most, two pages of paper; the table has all."""

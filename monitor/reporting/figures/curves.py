@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from monitor.reporting.evaluation import Estimate, Evaluation
 from monitor.reporting.figures.style import ANOMALOUS, BENIGN, FAINT, INK, legend_below, new_figure, share_ticks, styled
-from monitor.reporting.tables import interval, number, share
+from monitor.reporting.wording import interval, number, share
 
 FALSE_POSITIVES = "false-positive rate (share of benign records)"
 RECALL = "recall (share of anomalous records)"

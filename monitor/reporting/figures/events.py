@@ -20,9 +20,9 @@ from monitor.reporting.figures.style import (
     new_figure,
     number_ticks,
     share_ticks,
-    short,
     styled,
 )
+from monitor.reporting.wording import short
 
 MOST_KEYS = 12
 """Keys with a line of their own, those with the most events; the others share one."""

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from monitor.core.arrays import F64
 from monitor.reporting.evaluation import Picture
-from monitor.reporting.figures.style import FAINT, WIDTH, new_figure, short, styled
+from monitor.reporting.figures.style import FAINT, WIDTH, new_figure, styled
+from monitor.reporting.wording import short
 
 COLUMNS = 2
 """Records beside each other: six images in a row are as many as a page's width shows well."""

@@ -12,7 +12,7 @@ from matplotlib.scale import SymmetricalLogTransform
 from monitor.core.arrays import F64
 from monitor.reporting.evaluation import Evaluation
 from monitor.reporting.figures.style import FAINT, INK
-from monitor.reporting.tables import number
+from monitor.reporting.wording import number
 
 LABEL = "score (1 = worst benign record)"
 
@@ -71,8 +71,8 @@ class ScoreScale:
 
 
 def drawable(scores: F64) -> F64:
-    """Scores that an axis can hold; one that is not a number, which alerts, is drawn as the highest."""
-    return np.clip(np.nan_to_num(scores, nan=HIGHEST, posinf=HIGHEST, neginf=-HIGHEST), -HIGHEST, HIGHEST)
+    """Scores that an axis can hold."""
+    return np.clip(scores, -HIGHEST, HIGHEST)
 
 
 def scale_for(scores: F64, threshold: float) -> ScoreScale:

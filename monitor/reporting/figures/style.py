@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,8 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
-
-from monitor.core.printable import printable
 
 P = ParamSpec("P")
 
@@ -145,34 +142,6 @@ def count_ticks(axis: Axis) -> None:
     """Whole numbers, such as places in the input."""
     axis.set_major_locator(MaxNLocator(7, integer=True))
     axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
-
-
-def percent(share: float) -> str:
-    """A share for people, with three digits or so; never 100 % or 0 % for what is not all or nothing.
-
-    >>> percent(0.99996), percent(0.5), percent(1.0), percent(0.000333), percent(float("nan"))
-    ('99.996 %', '50 %', '100 %', '0.033 %', '-')
-    """
-    if math.isnan(share):
-        return "-"
-    left = min(share, 1 - share)
-    digits = 1 if left <= 0 or left >= 0.01 else min(8, 1 - math.floor(math.log10(100 * left)))
-    return f"{100 * share:.{digits}f}".rstrip("0").rstrip(".") + " %"
-
-
-def short(text: str, limit: int) -> str:
-    """Text from data as a plot shows it: visible, at most ``limit`` characters, cut in the middle.
-
-    The middle, because file names differ at both ends.
-
-    >>> short("/var/log/a/very/long/name.log", 15)
-    '/var/lo…ame.log'
-    """
-    shown = printable(text, 4096)
-    if len(shown) <= limit:
-        return shown
-    head = limit // 2
-    return shown[:head] + "…" + shown[len(shown) - (limit - head - 1) :]
 
 
 def as_png(figure: Figure) -> bytes:

@@ -17,9 +17,9 @@ from monitor.reporting.figures.style import (
     legend_below,
     new_figure,
     number_ticks,
-    short,
     styled,
 )
+from monitor.reporting.wording import short
 
 WIDE = 20.0
 """A loss that falls to less than one part in this is drawn on a logarithmic scale."""
