@@ -87,6 +87,9 @@ def evaluate_files(
         raise UsageError("--threshold and --max-fpr both set the threshold; give one of them")
     if request.threshold is not None and not math.isfinite(request.threshold):
         raise UsageError(f"--threshold: {request.threshold} is not a number a score can exceed; use 1.0, say")
+    for option, share in (("--max-fpr", request.max_fpr), ("--rate", request.rate)):
+        if share is not None and math.isnan(share):
+            raise UsageError(f"{option}: nan is not a share; use 0.001, say")
     offline = open_offline(config_path, stream)
     plan = Plan(request.kinds, request.corrupt_features, request.noise)
     check_plan(offline.pipeline.features, plan)
@@ -157,14 +160,21 @@ class _Reading:
         if not self._gathering.records:
             raise NoInputError(f"{', '.join(map(str, inputs))}: there is no record in the input")
         if self._field is not None and isinstance(self._labels, FieldLabels) and not self._labels.occurs:
-            raise DataError(
-                f"--labels: no record has a field {quoted(self._field)}, and there is no file of that name"
-                f"{did_you_mean(self._field, self._known)}"
-            )
+            raise DataError(f"--labels: {self._no_label(self._field)}")
         notes = self._labels.finish()
         if self._field in {field.name for field in self._pipeline.features.fields}:
             notes.append(f"the label field {quoted(self._field or '')} is also a feature: the model sees the answer")
         return self._gathering.whole(), notes
+
+    def _no_label(self, field: str) -> str:
+        """Why no record has a label in a field."""
+        count = f"{self._gathering.records:,} records"
+        if field in self._known:
+            return f"field {quoted(field)} is blank in all {count}: none has a label"
+        if not self._known:
+            return f"none of {count} can be parsed, so none has a field {quoted(field)}"
+        near = did_you_mean(field, self._known)
+        return f"no record has a field {quoted(field)}, and there is no file of that name{near}"
 
     def sample(self, labelled: Labelled) -> Sample | None:
         """Benign records to damage; None when there is none."""
@@ -249,11 +259,19 @@ def _labels(stream: StreamConfig, request: Request) -> tuple[Labels, str | None]
             raise UsageError("--anomalous and --benign say what labels mean; say with --labels where the labels are")
         return AllBenign(), None
     path = Path(request.labels)
-    if path.is_file() or os.sep in request.labels or request.labels.lower().endswith(FILE_SUFFIXES):
+    if _is_readable(path) or os.sep in request.labels or request.labels.lower().endswith(FILE_SUFFIXES):
         vocabulary = Vocabulary(request.anomalous, request.benign, request.labels)
         return read_labels(path, vocabulary, _time_reader(stream)), None
     vocabulary = Vocabulary(request.anomalous, request.benign, f"field {quoted(request.labels)}")
     return FieldLabels(request.labels, vocabulary), request.labels
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether there is a file or a pipe of that name; a text that cannot be a name is none."""
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:
+        return False
 
 
 def _time_reader(stream: StreamConfig) -> Callable[[Sequence[str]], F64] | None:

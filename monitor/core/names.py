@@ -14,6 +14,7 @@ SHOWN_CHARACTERS = 60
 MOST_NAMES = 65_536
 """So many names ranges may make in all: more make a network that no machine trains."""
 
+_NEARLY = re.compile(r"\{[^{}]*\.\.")
 # No more digits than a name may sensibly have: others are part of the name.
 _RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 
@@ -86,6 +87,8 @@ def expanded(names: Iterable[str]) -> list[str]:
 def _written_out(name: str) -> list[str]:
     """The names that one stands for, but no more than are already too many."""
     before, *found = _RANGE.split(name)  # start, end and what follows, for each range
+    if not found and _NEARLY.search(name):
+        raise ValueError(f"{quoted(name)} is no range; a range has whole numbers and is written like pixel{{1..784}}")
     if not found:
         return [name]
     if len(found) > 3:

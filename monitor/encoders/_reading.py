@@ -9,10 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.core.arrays import F64, Bools
+from monitor.core.names import listed
 from monitor.core.records import FieldType, RecordBatch
 
 LONGEST = 256
 """Longer texts (in characters) are remembered by their hash: a hostile megabyte must not be kept."""
+
+FOUND = 5
+"""A message about values that were not expected shows so many."""
 
 
 def numbers(batch: RecordBatch, field: str) -> tuple[F64, Bools | None]:
@@ -41,6 +45,17 @@ def booleans(batch: RecordBatch, field: str) -> tuple[Bools, Bools | None]:
 def texts(batch: RecordBatch, field: str) -> Any:
     """The values of a text field as a pyarrow string array, null where missing."""
     return typed(batch.column(field, FieldType.TEXT), pa.string())
+
+
+def found_instead(column: Any) -> str:
+    """What a text column holds, for the end of a message: its first few distinct values; empty if it has none.
+
+    >>> found_instead(pa.array(["F", "M", None, "F"]))
+    "; found are 'F', 'M'"
+    """
+    values = column.drop_null().unique().to_pylist()
+    more = f" and {len(values) - FOUND:,} more" if len(values) > FOUND else ""
+    return f"; found are {listed(values[:FOUND])}{more}" if values else ""
 
 
 def remembered(text: str) -> str:

@@ -23,7 +23,7 @@ from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.encoders._flags import Flags
-from monitor.encoders._reading import booleans, texts
+from monitor.encoders._reading import booleans, found_instead, texts
 from monitor.encoders._wording import MISSING, ORDINARY
 
 THIRD = "another value"
@@ -67,7 +67,8 @@ class BooleanEncoder:
         present = truths.values[truths.present]
         if not len(present):
             wanted = "true nor false" if self.config.values is None else listed(self.config.values, " nor ")
-            raise DataError(f"field {self.field!r}: neither {wanted} in any of {len(batch):,} benign records")
+            found = "" if self.config.values is None else found_instead(texts(batch, self.field))
+            raise DataError(f"field {self.field!r}: neither {wanted} in any of {len(batch):,} benign records{found}")
         constant = bool(present[0]) if (present == present[0]).all() else None
         masks = {MISSING: truths.missing} | ({} if self.config.values is None else {THIRD: truths.third})
         return FittedBoolean(self.config, self.field, constant, Flags.learn(masks, len(batch)))

@@ -28,7 +28,7 @@ from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.encoders._flags import Flags
-from monitor.encoders._reading import LONGEST, remembered, texts
+from monitor.encoders._reading import LONGEST, found_instead, remembered, texts
 from monitor.encoders._wording import MISSING, ORDINARY
 
 MOST_SEEN = 100_000
@@ -118,7 +118,10 @@ class CategoricalEncoder:
         """The values with a column: as listed, or the most frequent first; ties in the order of the alphabet."""
         if self.config.values is not None:
             if not counts.keys() & set(self.config.values):
-                raise DataError(f"field {self.field!r}: none of the listed values in any of {records:,} benign records")
+                found = found_instead(pa.array(list(counts), pa.string()))
+                raise DataError(
+                    f"field {self.field!r}: none of the listed values in any of {records:,} benign records{found}"
+                )
             return tuple(self.config.values)
         frequent = [v for v, count in counts.items() if count >= self.config.min_count and len(v) <= LONGEST]
         if not frequent:

@@ -181,6 +181,6 @@ def _sure(name: str, all_of_them: bool, records: int) -> str:
     bound = EXACT_TAIL ** (1 / records)
     beyond = f"below {bound:.4g}" if all_of_them else f"above {1 - bound:.4g}"
     return (
-        f"the {name} is {'1' if all_of_them else '0'} in every resample; by the exact bound it is not {beyond} "
+        f"the {name} is {'1' if all_of_them else '0'}; by the exact bound it is not {beyond} "
         f"(one-sided 95 %, {records:,} records)"
     )

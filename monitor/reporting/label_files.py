@@ -68,7 +68,11 @@ def _text(path: Path) -> str:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line], delimiter="\t" if "\t" in line else ","), [])]
+    """The cells of a line; none if it cannot be one of a table."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter="\t" if "\t" in line else ","), [])]
+    except csv.Error:  # a cell of more than 128 KiB
+        return []
 
 
 def _in_order(lines: list[str], vocabulary: Vocabulary) -> Codes:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.core.arrays import I64, Bools, Column
-from monitor.core.errors import DataError
+from monitor.core.errors import DataError, UsageError
 from monitor.core.names import did_you_mean, quoted
 from monitor.core.records import FieldType, RecordBatch
 
@@ -114,6 +114,8 @@ class Vocabulary:
     def __init__(self, anomalous: Sequence[str], benign: Sequence[str], place: str) -> None:
         self._anomalous = frozenset(map(normalised, anomalous)) or (frozenset() if benign else ANOMALOUS_WORDS)
         self._benign = frozenset(map(normalised, benign)) or (frozenset() if anomalous else BENIGN_WORDS)
+        if both := self._anomalous & self._benign:
+            raise UsageError(f"{quoted(min(both))} stands in --anomalous and in --benign; a label means one of them")
         self._others = _other_values(bool(anomalous), bool(benign))
         self._named = {"--anomalous": anomalous, "--benign": benign}
         self._all_named = frozenset(map(normalised, (*anomalous, *benign)))

@@ -175,6 +175,9 @@ def test_standard_input_is_an_input_and_no_resamples_are_no_intervals(
         (["--anomalous", "stuck"], 2, "say with --labels where the labels are"),
         (["--threshold", "1", "--max-fpr", "0.1"], 2, "--threshold and --max-fpr both set the threshold"),
         (["--threshold", "nan"], 2, "--threshold: nan is not a number a score can exceed"),
+        (["--max-fpr", "nan"], 2, "--max-fpr: nan is not a share"),
+        (["--rate", "nan"], 2, "--rate: nan is not a share"),
+        (["--labels", "x" * 300], 65, "and there is no file of that name"),
         (["--noise", "20-0"], 2, "'20-0' is not LOW-HIGH, such as 0-20"),
         (["--noise", "much"], 2, "'much' is not LOW-HIGH"),
         (["--corrupt", "nois"], 2, "'nois' is not all, none or some of noise, scale"),
@@ -201,6 +204,23 @@ def test_an_empty_input_is_no_input(site: Site, capsys: pytest.CaptureFixture[st
     _, err = site.run(capsys, str(tmp_path / "empty.jsonl"), "--labels", "label", code=66)
 
     assert "there is no record in the input" in err
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('{"at": "2026-01-01T00:00:00Z", "level": 20, "mode": "a", "label": null}\n' * 3, "is blank in all 3 records"),
+        ("garbage\n" * 3, "none of 3 records can be parsed, so none has a field 'label'"),
+    ],
+)
+def test_why_no_record_has_a_label_is_said(
+    site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path, lines: str, message: str
+) -> None:
+    (tmp_path / "odd.jsonl").write_text(lines)
+
+    _, err = site.run(capsys, str(tmp_path / "odd.jsonl"), "--labels", "label", code=65)
+
+    assert message in err
 
 
 def test_too_few_labels_name_both_counts(site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

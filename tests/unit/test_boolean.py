@@ -141,3 +141,8 @@ def test_the_sign_of_a_reconstruction_decides() -> None:
     decoded = fitted([True, False, None]).decode(columns)
 
     assert decoded[Field("x", FieldType.BOOLEAN)].to_pylist() == [True, False, None]
+
+
+def test_texts_that_do_not_occur_are_refused_with_those_that_do() -> None:
+    with pytest.raises(DataError, match="neither 'male' nor 'female' in any of 3 benign records; found are 'M', 'F'"):
+        fitted(["M", "F", "M"], values=["male", "female"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from monitor.core.records import HEADER, Field, FieldType, RawBatch, RecordBatch
 from monitor.parsers import csv_rows
@@ -165,16 +166,22 @@ def test_options_that_do_not_fit_together_are_refused(options: dict[str, Any], m
         csv_rows.Config.model_validate({"columns": AB, **options})
 
 
-def test_ranges_stand_for_many_columns() -> None:
-    columns = ["label", "pixel{08..10}.x", "v{1..x}"]
+@pytest.mark.parametrize("name", ["pixel{1..}", "{a..b}", "{1...3}", "x{-1..3}", "pixel{1..784"])
+def test_what_looks_like_a_range_and_is_none_is_refused(name: str) -> None:
+    with pytest.raises(
+        ValidationError, match=r"is no range; a range has whole numbers and is written like pixel\{1..784\}"
+    ):
+        csv_rows.Config(columns=[name])
 
-    batch = parse(
-        "label,pixel08.x,pixel09.x,pixel10.x,v{1..x}", "5,1,2,3,4", columns=columns, ignore=["pixel{08..09}.x"]
-    )
+
+def test_ranges_stand_for_many_columns() -> None:
+    columns = ["label", "pixel{08..10}.x", "v{x}"]
+
+    batch = parse("label,pixel08.x,pixel09.x,pixel10.x,v{x}", "5,1,2,3,4", columns=columns, ignore=["pixel{08..09}.x"])
 
     assert batch.reasons == {0: HEADER}
     found = {field.name: column.to_pylist() for field, column in batch.columns.items()}
-    assert found == {"label": [None, 5.0], "pixel10.x": [None, 3.0], "v{1..x}": [None, 4.0]}
+    assert found == {"label": [None, 5.0], "pixel10.x": [None, 3.0], "v{x}": [None, 4.0]}
 
 
 rows = st.text(alphabet='"",,;ab1 \r\n\0é\ufeff', max_size=14)

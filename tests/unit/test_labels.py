@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from monitor.core.arrays import F64, Bools
-from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
+from monitor.core.errors import DataError, NoInputError, PermissionDeniedError, UsageError
 from monitor.core.records import Field, FieldType, Origin, RecordBatch
 from monitor.core.timestamps import parse_times
 from monitor.reporting.label_files import read_labels
@@ -295,3 +295,16 @@ def test_a_file_that_is_not_there_or_not_text_says_so(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Path, "read_text", refused)
     with pytest.raises(PermissionDeniedError, match="this user may not read it"):
         read_labels(tmp_path / "binary", PLAIN, None)
+
+
+def test_a_value_of_both_lists_is_refused() -> None:
+    with pytest.raises(UsageError, match="'1' stands in --anomalous and in --benign"):
+        Vocabulary(["1"], ["1.0"], "labels")
+
+
+def test_a_line_too_long_for_a_cell_is_a_label_that_is_not_understood(tmp_path: Path) -> None:
+    path = tmp_path / "big.txt"
+    path.write_text("x" * 200_000)
+
+    with pytest.raises(DataError, match="is not understood"):
+        read_labels(path, Vocabulary([], [], "big.txt"), None)
