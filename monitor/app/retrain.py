@@ -34,6 +34,7 @@ class Report(msgspec.Struct, frozen=True):
     early_stop: int
     calibration: int
     columns: int
+    novelty_columns: int
     layers: tuple[int, ...]
     epochs: int
     best_epoch: int
@@ -55,7 +56,7 @@ class Report(msgspec.Struct, frozen=True):
             + (f", {self.unparsed:,} of them do not parse" if self.unparsed else ""),
             f"  split      {self._split()}",
             f"  device     {self.device}",
-            f"  network    {layers} ({self.columns} columns), best of {self.epochs} epochs: {self.best_epoch}",
+            f"  network    {layers}{self._beside()}, best of {self.epochs} epochs: {self.best_epoch}",
             *([f"  learned    {self._learned()}"] if self.explained is not None else []),
             f"  benign     errors {self.error_low:.4g} to {self.error_high:.4g} are scores 0 to 1"
             + ("" if self.state == "ok" else f" ({STATES[self.state]})"),
@@ -68,6 +69,9 @@ class Report(msgspec.Struct, frozen=True):
         if self.split == "none":
             return f"none: the same {self.train:,} records to learn and to calibrate; new ones will score higher"
         return f"{self.train:,} to learn, {self.early_stop:,} to stop by, {self.calibration:,} to calibrate"
+
+    def _beside(self) -> str:
+        return f" and {self.novelty_columns} novelty columns beside it" if self.novelty_columns else ""
 
     def _learned(self) -> str:
         share = max(0.0, self.explained or 0.0)
@@ -170,7 +174,8 @@ def _report(name: str, trained: Trained, version: str | None, read: int, unparse
         train=contents.data.train,
         early_stop=contents.data.early_stop,
         calibration=contents.data.calibration,
-        columns=contents.layout.total,
+        columns=contents.layout.width,
+        novelty_columns=(contents.layout.total - contents.layout.width) * contents.layout.novelty,
         layers=contents.module.widths,
         epochs=len(history.epochs),
         best_epoch=history.best_epoch,

@@ -15,6 +15,7 @@ REPORT = Report(
     early_stop=120,
     calibration=240,
     columns=9,
+    novelty_columns=4,
     layers=(9, 4, 2, 4, 9),
     epochs=50,
     best_epoch=41,
@@ -39,7 +40,7 @@ def test_the_report_says_what_a_person_asks_after_a_training() -> None:
         "stream web: 1,200 records read, 3 of them do not parse",
         "  split      840 to learn, 120 to stop by, 240 to calibrate",
         "  device     computing on the CPU, as configured",
-        "  network    9-4-2-4-9 (9 columns), best of 50 epochs: 41",
+        "  network    9-4-2-4-9 and 4 novelty columns beside it, best of 50 epochs: 41",
         "  learned    87.1% of the variation of the calibration records is reproduced",
         "  benign     errors 0.1 to 2 are scores 0 to 1",
         "  left out   id: every value is different",
@@ -56,6 +57,10 @@ def test_a_collapsed_network_is_named_with_the_cure() -> None:
 
 def test_training_without_a_split_is_named() -> None:
     assert "none: the same 840 records to learn and to calibrate" in changed(split="none")
+
+
+def test_novelty_that_does_not_count_is_not_mentioned() -> None:
+    assert "  network    9-4-2-4-9, best of 50 epochs: 41" in changed(novelty_columns=0)
 
 
 def test_where_nothing_varies_nothing_is_said_of_it() -> None:
