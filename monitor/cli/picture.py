@@ -11,6 +11,7 @@ from rich.text import Text
 
 from monitor.core.arrays import F64, U8
 from monitor.reporting.evaluation import Picture
+from monitor.reporting.shrinking import averaged
 
 HALF_BLOCK = "▀"
 """Its ink is the upper pixel, the paper behind it the lower one."""
@@ -38,7 +39,7 @@ def draw(picture: Picture, width: int, *, colours: bool) -> Text:
         colours: whether it can show 256 colours or more; otherwise shades of block characters are drawn.
     """
     room = max(1, min(MOST_WIDTH, (width - 2 * GAP) // 3))
-    images = [_averaged(image, -(-image.shape[1] // room)) for image in _three(picture)]
+    images = [_shrunk(image, -(-image.shape[1] // room)) for image in _three(picture)]
     across = images[0].shape[1]
     lines = [_titles(across)] if across >= len(TITLES[1]) else []
     rows = [_characters(image) if colours else _shades(image) for image in images]
@@ -58,14 +59,10 @@ def _coloured(image: F64) -> F64:
     return image if image.ndim == 3 else np.repeat(image[:, :, np.newaxis], 3, axis=2)
 
 
-def _averaged(image: F64, factor: int) -> F64:
+def _shrunk(image: F64, factor: int) -> F64:
     """Blocks of ``factor`` by ``factor`` pixels as one; and a black row below if the number of rows is odd."""
-    for axis in (0, 1):
-        starts = np.arange(0, image.shape[axis], factor)
-        sizes = np.diff(np.append(starts, image.shape[axis]))
-        shape = [-1 if at == axis else 1 for at in range(3)]
-        image = np.add.reduceat(image, starts, axis=axis) / sizes.reshape(shape)
-    return np.pad(image, ((0, len(image) % 2), (0, 0), (0, 0)))
+    small = averaged(image, factor, factor)
+    return np.pad(small, ((0, len(small) % 2), (0, 0), (0, 0)))
 
 
 def _titles(across: int) -> Text:

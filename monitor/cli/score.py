@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from click.core import ParameterSource
 
 from monitor.cli import config_option
 from monitor.cli.exits import ExitCode
-from monitor.core.errors import CannotCreateError, PermissionDeniedError, UsageError
+from monitor.core.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.app.offline import Offline
@@ -132,12 +131,13 @@ def command(config: Path, stream: str | None, *, fail_on_anomaly: bool, **option
     On a terminal --top and --lowest print a table, and draw the first image; anywhere else, or with --format, rows.
     """
     from monitor.app.offline import open_offline
+    from monitor.reporting.output_file import check_place
 
     default = click.get_current_context().get_parameter_source("label_field") is ParameterSource.DEFAULT
     asked = Options(**options, label_wanted=not default)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - click checked them
     asked.check()
     for path in filter(None, (asked.path, asked.images)):
-        _check_place(path)
+        check_place(path)
     offline = open_offline(config, stream)
     records, anomalies, unparsed = _rank(offline, asked) if asked.ranked else _write_all(offline, asked)
     others = f", {unparsed:,} not parsed" if unparsed else ""
@@ -247,22 +247,3 @@ def _target(path: Path | None) -> Iterator[IO[bytes]]:
         return
     with created(path) as file:
         yield file
-
-
-def _check_place(path: Path) -> None:
-    """Refuse an output that cannot be made, before the work whose results go there; what can fail later still may.
-
-    Raises:
-        CannotCreateError: its directory does not exist, or it is one itself.
-        PermissionDeniedError: this user may not write there.
-    """
-    place = Path(os.path.realpath(path))
-    if place.is_dir():
-        raise CannotCreateError(f"{path}: cannot be written: is a directory; name a file in it")
-    if not place.parent.is_dir():
-        raise CannotCreateError(f"{path}: cannot be written: there is no directory {place.parent}")
-    if place.exists() and not place.is_file():  # a device or a pipe is written as it is
-        if not os.access(place, os.W_OK):
-            raise PermissionDeniedError(f"{path}: this user may not write it")
-    elif not os.access(place.parent, os.W_OK | os.X_OK):
-        raise PermissionDeniedError(f"{path}: this user may not write in {place.parent}")

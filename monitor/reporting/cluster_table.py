@@ -13,6 +13,7 @@ from monitor.core.arrays import F32, F64, I64, Column
 from monitor.core.printable import printable
 from monitor.reporting.cluster_count import Candidate
 from monitor.reporting.clustering import RADIUS_SHARE, SMALL_RECORDS, SMALL_SHARE, Clustering
+from monitor.reporting.wording import side_by_side
 
 SCHEMA = "aemonitor.clusters/v1"
 
@@ -262,12 +263,6 @@ def _count(number: int, noun: str) -> str:
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
-    """Columns as wide as their widest cell, numbers to the right; the last ``left`` are text and begin at the left."""
-    widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
-    texts = len(head) - left
-    for row in (head, *rows):
-        cells = [
-            cell.ljust(width) if at >= texts else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(["", *cells]).rstrip()
+    """Indented columns; the last ``left`` are text."""
+    lines = side_by_side([head, *rows], range(len(head) - left, len(head)))
+    return (f"  {line}" for line in lines)

@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.reporting.confusion import rates_of
 from monitor.reporting.evaluation import Confusion, Evaluation, EventScores
-from monitor.reporting.wording import UNKNOWN, interval, number, percent, share, short
+from monitor.reporting.wording import UNKNOWN, interval, number, percent, share, short, side_by_side
 
 MOST_EVENTS = 20
 """Events listed, the missed ones first; the file has all."""
@@ -41,14 +41,7 @@ def aligned(table: Table) -> Iterator[str]:
     if not table.rows:
         return
     yield table.caption
-    rows = [table.heads, *table.rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        padded = [
-            cell.ljust(width) if at < table.words else cell.rjust(width) for at, (cell, width) in enumerate(cells)
-        ]
-        yield "  ".join(padded).rstrip()
+    yield from side_by_side([table.heads, *table.rows], range(table.words))
     if table.note:
         yield table.note
 

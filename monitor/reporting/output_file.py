@@ -73,6 +73,25 @@ def _claim(partial: Path, place: Path) -> None:
         place.open("xb").close()
 
 
+def check_place(path: Path) -> None:
+    """Refuse an output that cannot be made, before the work whose results go there; what can fail later still may.
+
+    Raises:
+        CannotCreateError: its directory does not exist, or it is one itself.
+        PermissionDeniedError: this user may not write there.
+    """
+    place = Path(os.path.realpath(path))
+    if place.is_dir():
+        raise CannotCreateError(f"{path}: cannot be written: is a directory; name a file in it")
+    if not place.parent.is_dir():
+        raise CannotCreateError(f"{path}: cannot be written: there is no directory {place.parent}")
+    if place.exists() and not place.is_file():  # a device or a pipe is written as it is
+        if not os.access(place, os.W_OK):
+            raise PermissionDeniedError(f"{path}: this user may not write it")
+    elif not os.access(place.parent, os.W_OK | os.X_OK):
+        raise PermissionDeniedError(f"{path}: this user may not write in {place.parent}")
+
+
 def make_directory(path: Path) -> None:
     """Make sure that a directory is there, with those above it; done before the work whose results go there.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container, Iterator, Sequence
 
 from monitor.core.printable import printable
 from monitor.reporting.evaluation import Estimate
@@ -86,3 +87,15 @@ def short(text: str, limit: int) -> str:
         return shown
     head = limit // 2
     return shown[:head] + "…" + shown[len(shown) - (limit - head - 1) :]
+
+
+def side_by_side(rows: Sequence[Sequence[str]], words: Container[int]) -> Iterator[str]:
+    """Cells in columns as wide as their widest one: the columns ``words`` begin at the left, numbers end at the right.
+
+    >>> list(side_by_side([("name", "n"), ("a", "10")], words=[0]))
+    ['name   n', 'a     10']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = enumerate(zip(row, widths, strict=True))
+        yield "  ".join(cell.ljust(width) if at in words else cell.rjust(width) for at, (cell, width) in cells).rstrip()

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from monitor.core.arrays import F64
 from monitor.reporting.evaluation import Picture
 from monitor.reporting.figures.style import FAINT, WIDTH, new_figure, styled
+from monitor.reporting.shrinking import averaged
 from monitor.reporting.wording import short
 
 COLUMNS = 2
@@ -97,7 +98,8 @@ def _largest(image: F64) -> float:
 
 def _place(axes: Axes, image: F64, left: float, top: float) -> None:
     """Draw into a square of side 1, in the image's own proportions."""
-    small = np.clip(_averaged(image), 0.0, 1.0)
+    rows, columns = (-(-length // SIDE) for length in image.shape[:2])
+    small = np.clip(averaged(image, rows, columns), 0.0, 1.0)
     height, width = small.shape[:2]
     side = max(height, width, 1)
     extent = (left, left + width / side, top + height / side, top)
@@ -105,14 +107,3 @@ def _place(axes: Axes, image: F64, left: float, top: float) -> None:
     axes.imshow(small, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto", interpolation="none", origin="upper")
     axes.set_xlim(0, UNITS)
     axes.set_ylim(*sorted(axes.get_ylim(), reverse=True))
-
-
-def _averaged(image: F64) -> F64:
-    """At most ``SIDE`` pixels on each side, by averaging blocks."""
-    for axis in (0, 1):
-        block = -(-image.shape[axis] // SIDE)
-        starts = np.arange(0, image.shape[axis], block)
-        counts = np.diff(np.append(starts, image.shape[axis]))
-        shape = [-1 if at == axis else 1 for at in range(image.ndim)]
-        image = np.add.reduceat(image, starts, axis=axis) / counts.reshape(shape)
-    return image
