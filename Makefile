@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: demo test test-long check format lint types layers docs bench clean
+.PHONY: demo test test-long check format lint types layers docs bench bench-quality clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +41,13 @@ docs: $(READY)  ## generated pages are current, links lead somewhere
 
 bench: $(READY)  ## records per CPU second on one core, against mtail on the same files
 	$(BIN)/python benches/throughput.py
+
+$(BENCH_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	touch $(BENCH_READY)
+
+bench-quality: $(BENCH_READY)  ## detection quality on labelled sets, against well-known detectors; writes docs/quality.md
+	$(BIN)/python -m benches.quality
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out bench-out

@@ -1,10 +1,10 @@
 """Records per CPU second of the whole path, against mtail on the same files in the same run.
 
-The whole path is: tail from disk, frame, parse, encode, autoencoder, L1 score, decide, commit to the ledger. Each
+The whole path is: tail from disk, frame, parse, encode, score, decide, commit to the ledger. Each
 program runs as a process of its own on one core, in turns. The processor time of starting (measured on an empty file)
 is left out on both sides and shown beside: a daemon starts once.
 
-Usage: python benches/throughput.py [--records N] [--rounds N] [--only json,access,csv,text]
+Usage: python benches/throughput.py [--records N] [--rounds N] [--method l1|blend] [--only json,access,csv,text]
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def run(command: list[str], environment: dict[str, str]) -> Usage:
 class Contest:
     """One workload: aemonitor with a trained model, and mtail with one regular expression."""
 
-    def __init__(self, name: str, records: int) -> None:
-        self.name = name
+    def __init__(self, name: str, records: int, method: str) -> None:
+        self.name, self.method = name, method
         self.directory = OUT / name
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
@@ -125,6 +125,7 @@ class Contest:
         config.write_text(
             f"server: {{listen: none}}\nstate_dir: {self.directory / 'state'}\ndevice: cpu\n"
             f"streams:\n  bench:\n    source: {{file_tail: {{include: ['{data}']}}}}\n    {STREAMS[self.name]}\n"
+            f"    score: {{method: {self.method}}}\n"
             # An alert costs far more than a record; a limit out of reach measures the path every record takes.
             "    alert: {threshold: 1000000.0}\n"
         )
@@ -142,9 +143,9 @@ class Contest:
         return run(["mtail", "-one_shot", "-logs", str(data), "-progs", str(self.programs)], {"GOMAXPROCS": "1"})
 
 
-def measure(name: str, records: int, rounds: int) -> Row:
+def measure(name: str, records: int, rounds: int, method: str) -> Row:
     """Run both in turns; medians."""
-    contest = Contest(name, records)
+    contest = Contest(name, records, method)
     empty = OUT / "empty.log"
     empty.write_bytes(b"")
     start, mtail_start = contest.aemonitor(empty), contest.mtail(empty)
@@ -190,6 +191,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--records", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--method", default="l1", choices=("l1", "blend"), help="how records are scored")
     options.add_argument("--only", default=",".join(workloads.WORKLOADS))
     given = options.parse_args()
     if shutil.which("mtail") is None:
@@ -197,7 +199,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     rows: list[Row] = []
     for name in given.only.split(","):
-        rows.append(measure(name, given.records, given.rounds))
+        rows.append(measure(name, given.records, given.rounds, given.method))
         print(table(rows[-1:]), flush=True)
     (OUT / "throughput.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
     print(f"\n{table(rows)}")

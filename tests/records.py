@@ -16,6 +16,7 @@ ARROW = {
     FieldType.TEXT: pa.string(),
     FieldType.BOOLEAN: pa.bool_(),
     FieldType.VECTOR: pa.list_(pa.float64()),
+    FieldType.TEXTS: pa.list_(pa.string()),
 }
 
 
@@ -56,7 +57,9 @@ def _kinds(values: Sequence[Any]) -> tuple[FieldType, ...]:
         return (FieldType.TEXT,)
     if isinstance(present, bool):
         return (FieldType.BOOLEAN,)
-    return (FieldType.VECTOR,) if isinstance(present, list | tuple) else (FieldType.NUMBER,)
+    if isinstance(present, list | tuple):
+        return (FieldType.TEXTS,) if any(isinstance(element, str) for element in present) else (FieldType.VECTOR,)
+    return (FieldType.NUMBER,)
 
 
 def part(batch: RecordBatch, start: int, stop: int) -> RecordBatch:

@@ -1,4 +1,4 @@
-"""Helpers for tests of files and state: file actions with their effect checked, alerts and positions made short."""
+"""Helpers for tests of files and state: file actions with their effect checked, short ways to alerts and memories."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.core.accounting import FileState, Position, tail_marker
+from monitor.core.accounting import Counts, FileState, MemoryChange, Outcome, Position, tail_marker
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef
 from monitor.core.clock import ManualClock
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk, Origin
+from monitor.ledger import Ledger
 from monitor.sources import file_tail
 
 
@@ -206,3 +207,17 @@ def make_older(path: Path, seconds: float) -> None:
 def joined(lines: Sequence[bytes]) -> bytes:
     """Lines as they stand in a file."""
     return b"".join(line + b"\n" for line in lines)
+
+
+def remember(
+    updated: dict[str | None, list[float]], *forgotten: str | None, name: str = "gap", stream: str = "web"
+) -> Outcome:
+    """A batch that did nothing but remember and forget keys."""
+    return Outcome(stream, (), Counts(), memories=[MemoryChange(name, f"{name} of a kind", updated, forgotten)])
+
+
+def remembered(ledger: Ledger, name: str = "gap", stream: str = "web") -> list[tuple[str | None, list[float]]]:
+    """The keys and their numbers, the key seen last standing last."""
+    state: Any = ledger.memories(stream)[name].state()
+    assert state["version"] == 1
+    return list(zip(state["keys"], state["values"], strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from monitor.core.arrays import F32
+from monitor.core.config import AlertConfig, ScoreConfig
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder, autoencoder_for, initialise
@@ -17,8 +18,12 @@ from monitor.model.calibration import calibrate_network
 from monitor.model.history import Epoch, History
 from monitor.model.inference import Inference
 from monitor.model.manifest import DataSummary
+from monitor.training.recipe import Judging
 
 CPU = torch.device("cpu")
+
+L1 = Judging(ScoreConfig(method="l1"), AlertConfig())
+"""Judge by the plain error."""
 
 torch.set_num_threads(1)  # networks this small are slower with two, much slower on a busy machine
 

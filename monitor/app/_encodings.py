@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from monitor import plugins
 from monitor.app._tables import Table, seconds
@@ -22,12 +21,20 @@ from monitor.core.protocols import Encoder
 from monitor.core.records import Field, FieldType
 from monitor.core.yaml_text import YamlText
 from monitor.plugins.loading import InstalledPlugins
-from monitor.training.inference import Choice, choose_clock, choose_encoding, choose_time, without_repetitions
+from monitor.training.inference import (
+    Choice,
+    choose_clock,
+    choose_encoding,
+    choose_time,
+    with_past,
+    without_repetitions,
+)
+from monitor.training.recent_past import in_order
 
 STREAM = "detector"
 """The stream's name where there is no stream: in messages and in a model that was not saved yet."""
 
-SECTIONS = ("model.", "alert.")
+SECTIONS = ("model.", "score.", "alert.")
 """Sections of the configuration whose keys are parameters of their own."""
 
 
@@ -43,8 +50,8 @@ class Encodings(NamedTuple):
     time: str | None
 
 
-def inferred(table: Table, time: str | None) -> Encodings:
-    """Encodings by the rules of ``aemonitor init``; numbers of an array without names are always ``numeric``.
+def inferred(table: Table, time: str | None, key: str | None) -> Encodings:
+    """Encodings by the rules of ``aemonitor init``; numbers of an array without names are always read as numbers.
 
     Raises:
         DataError: no column can be learned; the message gives the reason for each.
@@ -54,8 +61,12 @@ def inferred(table: Table, time: str | None) -> Encodings:
     choices = [_choice(table, name) for name in table.columns if name != time]
     if table.named:
         choices = without_repetitions(choices, typed)
-    if time is not None:
-        choices.append(choose_clock(time, pa.array(seconds(table.columns[time]), from_pandas=True)))
+    times = None if time is None else seconds(table.columns[time])
+    if times is None or in_order(times):
+        keys = None if key is None else table.columns[key]
+        choices = [with_past(choice, table.columns[choice.name], keys) for choice in choices]
+    if time is not None and times is not None:
+        choices.append(choose_clock(time, times))
     features = {choice.name: {choice.kind: choice.options} for choice in choices if choice.kind}
     left_out = {choice.name: choice.reason for choice in choices if not choice.kind}
     if not features:
@@ -100,8 +111,8 @@ class Plan(NamedTuple):
         return list(dict.fromkeys(field for encoder in self.encoders.values() for field in encoder.fields))
 
 
-def plan(options: Mapping[str, Any], device: Any, threshold: Any, encodings: Encodings, key: str | None) -> Plan:
-    """Check all options as those of a YAML file are checked. ``options`` are those of the model.
+def plan(sections: Mapping[str, Any], device: Any, encodings: Encodings, key: str | None) -> Plan:
+    """Check all options as those of a YAML file are checked. ``sections`` are ``model``, ``score`` and ``alert``.
 
     Raises:
         ParameterError: with every problem.
@@ -110,8 +121,7 @@ def plan(options: Mapping[str, Any], device: Any, threshold: Any, encodings: Enc
         "source": "stdin",
         "parser": "json_lines",
         "features": encodings.features,
-        "model": options,
-        "alert": {"threshold": threshold},
+        **sections,
         "time": None if encodings.time is None else {"field": encodings.time},
         "key": key,
     }

@@ -29,7 +29,7 @@ PARQUET_MAGIC = b"PAR1"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of equal length by name, each number (float64), boolean, text, list of numbers, timestamp or all null.
+    """Columns of equal length by name: numbers (float64), booleans, texts, lists of numbers or texts, times, all null.
 
     Whatever is none of these is kept as it is, to be refused when it is asked for. ``named`` is False where the data
     has no names of its own: then they are x0, x1, ...
@@ -225,14 +225,20 @@ def _plain(column: Any) -> Column:
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("ms"))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return column.cast(ARROW_TYPES[FieldType.VECTOR])
+        return column.cast(ARROW_TYPES[FieldType.TEXTS if _is_text(kind.value_type) else FieldType.VECTOR])
     return _numbers(column) if _is_number(kind) else _texts(column)
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether values are texts, or names stored once each."""
+    return any(is_kind(kind) for is_kind in TEXTS) or (pa.types.is_dictionary(kind) and _is_text(kind.value_type))
 
 
 def _is_number(kind: Any) -> bool:
     return any(is_kind(kind) for is_kind in NUMBERS)
 
 
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_duration)
 PER_SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 

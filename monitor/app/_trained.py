@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from monitor.app.compose import restore_features
+from monitor.app.alerting import anomalies
+from monitor.app.compose import averaging_of, restore_features
 from monitor.core.alerts import FieldFinding
 from monitor.core.arrays import F32, F64, Column
 from monitor.core.features import FeatureMatrix
@@ -21,7 +22,7 @@ from monitor.core.rows import without_lines
 from monitor.explaining.fields import Anomaly, field_findings
 from monitor.model.bundle import BundleContents
 from monitor.model.device import choose_device
-from monitor.scoring.l1 import L1Scorer
+from monitor.scoring.choice import scorer_of
 
 SLICE_ROWS = 8192
 """Records encoded at a time, as in the daemon: hashed text may have a thousand columns, and memory is bounded so."""
@@ -38,7 +39,7 @@ class TrainedModel:
         self.device = device
         self.features = restore_features(contents)
         self._beginning = self.features.keyed_state()
-        self._scorer = L1Scorer(contents.module, self.features.layout, contents.calibration, choose_device(device)[0])
+        self._scorer = scorer_of(contents, self.features.layout, choose_device(device)[0])
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[type[TrainedModel], tuple[BundleContents, str]]:
@@ -52,7 +53,13 @@ class TrainedModel:
     def scores(self, records: RecordBatch) -> F64:
         """Scores [n]: 0 = best benign, 1 = worst benign, higher is more anomalous."""
         with self._lock:
-            return np.concatenate([self._scorer.score(matrix).scores for matrix in self._encoded(records)])
+            averaging, parts = averaging_of(self.contents), self._parts(records)
+            matrices = map(self.features.encode, parts)
+            scored = [
+                averaging.apply(part, self._scorer.score(matrix).scores)
+                for part, matrix in zip(parts, matrices, strict=True)
+            ]
+        return np.concatenate(scored)
 
     def latent(self, records: RecordBatch) -> F32:
         """Hidden states [n, latent_width]."""
@@ -75,19 +82,19 @@ class TrainedModel:
         return found
 
     def _anomalies(self, matrix: FeatureMatrix) -> list[Anomaly]:
-        reconstruction = self._scorer.reconstruct(matrix.values)
-        errors = self._scorer.field_errors(matrix.values, reconstruction)
-        return [Anomaly(*row) for row in zip(matrix.values, reconstruction, errors, strict=True)]
+        return anomalies(self._scorer, matrix.values)
 
     def _findings(self, anomaly: Anomaly, actual: Mapping[str, Any]) -> tuple[FieldFinding, ...]:
         values = {feature: actual.get(field) for feature, field in self.features.sources.items()}
-        means = self.contents.calibration.field_means
-        return field_findings(anomaly, self.features.layout, means, values, self.features.explain_feature)
+        return field_findings(anomaly, self.features.layout, values, self.features.explain_feature)
 
     def _encoded(self, records: RecordBatch) -> Iterator[FeatureMatrix]:
+        return map(self.features.encode, self._parts(records))
+
+    def _parts(self, records: RecordBatch) -> list[RecordBatch]:
+        """The records some at a time; features remember nothing of those before."""
         self.features.load_keyed_state(self._beginning)
-        for start in range(0, len(records), SLICE_ROWS):
-            yield self.features.encode(_part(records, start, start + SLICE_ROWS))
+        return [_part(records, start, start + SLICE_ROWS) for start in range(0, len(records), SLICE_ROWS)]
 
 
 def _part(records: RecordBatch, start: int, stop: int) -> RecordBatch:

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef, alert_id, fingerprint
-from monitor.core.arrays import I64
+from monitor.core.arrays import F32, I64
 from monitor.core.clock import Clock
 from monitor.core.features import FeatureMatrix
 from monitor.core.protocols import Parser
 from monitor.core.records import RecordBatch
 from monitor.core.rows import lines_of
 from monitor.explaining.fields import Anomaly, field_findings, summarise
+from monitor.explaining.rarity import p_value
 from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import Bundle
 from monitor.scoring.l1 import L1Scorer
@@ -80,15 +81,14 @@ class AlertWriter:
     def write(self, scored: Scored, rows: I64, context: RecordBatch) -> tuple[Alert, ...]:
         """One alert for each row of ``rows`` [m], in order, with event time and key of ``context`` [m]."""
         values = scored.matrix.values[rows]
-        reconstruction = self._scorer.reconstruct(values)
-        errors = self._scorer.field_errors(values, reconstruction)
+        found = anomalies(self._scorer, values)
         actual = natural_values(self._natural.parse(lines_of(scored.records.raw, rows)))
         detected = rfc3339(self._clock.now()) or ""
         return tuple(
             self._alert(
                 scored,
                 row,
-                Anomaly(values[i], reconstruction[i], errors[i]),
+                found[i],
                 actual[i],
                 _Context.of(context, i),
                 detected,
@@ -103,8 +103,7 @@ class AlertWriter:
         offset = int(raw.offsets[row])
         score = float(scored.scores.scores[row])
         values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
-        means = self.bundle.contents.calibration.field_means
-        fields = field_findings(anomaly, self._features.layout, means, values, self._features.explain_feature)
+        fields = field_findings(anomaly, self._features.layout, values, self._features.explain_feature)
         return Alert(
             id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
             fingerprint=fingerprint(self.stream, context.key, tuple(field.name for field in fields[:1])),
@@ -114,13 +113,21 @@ class AlertWriter:
             time=context.time,
             detected_at=detected,
             source=SourceRef(path=origin.path, offset=offset, file_id=origin.file_id, epoch=origin.epoch),
-            score=Score(l1=score, value=score, threshold=self._threshold),
+            score=Score(float(scored.scores.l1[row]), score, self._threshold, p_value(anomaly.rarity)),
             fields=fields,
-            summary=summarise(self.stream, fields, score, self._threshold),
+            summary=summarise(self.stream, fields, score, self._threshold, anomaly.rarity),
             raw=raw.line(row)[:RAW_CHARACTERS],
             model=self._model,
             host=self._host,
         )
+
+
+def anomalies(scorer: L1Scorer, values: F32) -> list[Anomaly]:
+    """What there is to say of some encoded records [n, total]."""
+    expected, blame, rarity, field_rarities = scorer.attribute(values)
+    parts = [values, expected, blame, scorer.field_errors(values, expected)]
+    parts += [part for part in (rarity, field_rarities) if part is not None]
+    return [Anomaly(*row) for row in zip(*parts, strict=True)]
 
 
 def natural_values(records: RecordBatch) -> Sequence[dict[str, Any]]:

@@ -15,6 +15,7 @@ from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import BundleError, TryLaterError, UsageError
 from monitor.core.protocols import Encoder, Parser
 from monitor.core.records import Field
+from monitor.deciding.averaging import Averaging
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.framing import Framer
@@ -22,7 +23,7 @@ from monitor.ingest.reading import Ingest, TimeColumn, wanted_fields
 from monitor.model.bundle import Bundle, BundleContents, current_version, load, stream_directory
 from monitor.model.device import choose_device
 from monitor.plugins import resolve_state_dir
-from monitor.scoring.l1 import L1Scorer
+from monitor.scoring.choice import scorer_of
 
 
 def models_root(config: Config) -> Path:
@@ -79,17 +80,36 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
         TryLaterError: nothing has been published for the stream yet.
         BundleError: the bundle is damaged, foreign, or was made for other features than are configured.
     """
-    stream = config.streams[name]
     bundle = load_bundle(config, name, version)
-    contents = bundle.contents
+    pipeline = assemble(config, name, bundle, clock)
+    check_fit(name, config.streams[name], bundle, pipeline.features)
+    return pipeline
+
+
+def assemble(config: Config, name: str, bundle: Bundle, clock: Clock) -> Pipeline:
+    """The stream's data path with a model, whatever features are configured by now.
+
+    Raises:
+        BundleError: the bundle is damaged.
+    """
+    stream, contents = config.streams[name], bundle.contents
     features = restore_features(contents)
-    check_fit(name, stream, bundle, features)
-    scorer = L1Scorer(contents.module, features.layout, contents.calibration, choose_device(config.device)[0])
-    alerts = AlertWriter(
-        name, build_parser(stream, None), features, scorer, bundle, threshold=stream.alert.threshold, clock=clock
-    )
-    ingest = build_ingest(stream, features.fields, context=features.needs_context)
-    return Pipeline(name, ingest, features, scorer, Decider(stream.alert.threshold), alerts)
+    scorer = scorer_of(contents, features.layout, choose_device(config.device)[0])
+    threshold = threshold_of(stream, contents)
+    alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, threshold=threshold, clock=clock)
+    averaging = averaging_of(contents)
+    ingest = build_ingest(stream, features.fields, context=features.needs_context or averaging.length > 1)
+    return Pipeline(name, ingest, features, scorer, averaging, Decider(threshold), alerts)
+
+
+def threshold_of(stream: StreamConfig, contents: BundleContents) -> float:
+    """The score above which a record alerts: that of the configuration, or the one that keeps its budget."""
+    return stream.alert.threshold if stream.alert.budget is None else contents.threshold
+
+
+def averaging_of(contents: BundleContents) -> Averaging:
+    """How a model's scores are averaged, with nothing remembered yet."""
+    return Averaging(1 if contents.score is None else contents.score.average)
 
 
 def restore_features(contents: BundleContents) -> FeatureSpace:

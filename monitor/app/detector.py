@@ -24,13 +24,14 @@ from monitor.app.compose import restore_features
 from monitor.core.alerts import FieldFinding
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import SystemClock
+from monitor.core.config import AlertConfig, ScoreConfig
 from monitor.core.errors import NoInputError
 from monitor.core.model_config import ModelConfig
 from monitor.core.records import RecordBatch
 from monitor.model.bundle import VERSION, BundleContents, pointed_to, verify
 from monitor.model.device import choose_device
 from monitor.model.publishing import publish
-from monitor.training.recipe import train
+from monitor.training.recipe import Judging, train
 from monitor.training.splits import MIN_RECORDS
 
 
@@ -54,6 +55,11 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
             of an array without names are ``numeric``); ``encodings_`` and ``left_out_`` say what came of it.
         time: the column of the event time. None with inferred features takes the first column of times.
         key: the column that names a row's entity, such as a host, for features that remember the row before.
+        method: ``blend`` scores by how rare a row is among benign ones, as a whole or in its worst column; ``l1`` is
+            the plain L1 error of the network. See docs/score.md.
+        members: networks on the panel of ``blend``.
+        field_masking: share of the columns hidden from the panel while it learns.
+        false_alarm_rate: share of benign rows that may have a ``blend`` score above 1, if there are enough to tell.
         threshold: rows with an ``anomaly_score`` above this are anomalous.
         device: where the network is computed: auto, cpu, cuda or cuda:N.
         random_state: the seed; 1 is what the command line uses. None draws one from numpy's random state.
@@ -98,6 +104,10 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         patience: int = 10,
         split: str = "time",
         novelty: bool = True,
+        method: str = "blend",
+        members: int = 3,
+        field_masking: float = 0.1,
+        false_alarm_rate: float = 0.01,
         threshold: float = 1.0,
         device: str = "auto",
         random_state: Any = 1,
@@ -121,6 +131,10 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         self.patience = patience
         self.split = split
         self.novelty = novelty
+        self.method = method
+        self.members = members
+        self.field_masking = field_masking
+        self.false_alarm_rate = false_alarm_rate
         self.threshold = threshold
         self.device = device
         self.random_state = random_state
@@ -135,12 +149,14 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         """
         table = self._table(X, reset=True, least=MIN_RECORDS)
         encodings = self._encodings(table)
-        plan = _encodings.plan(self._options(), self.device, self.threshold, encodings, self.key)
+        plan = _encodings.plan(self._sections(), self.device, encodings, self.key)
         _encodings.check_columns(table, plan, encodings.time, self.key)
         records = table.records(plan.fields, encodings.time, self.key)
         device, _ = choose_device(plan.config.device)
         stream = plan.stream
-        trained = train(STREAM, records, plan.encoders, stream.model, stream.alert.threshold, device, lambda _: None)
+        trained = train(
+            STREAM, records, plan.encoders, stream.model, Judging(stream.score, stream.alert), device, lambda _: None
+        )
         self._adopt(trained.contents, plan.config.device, encodings.time, self.key)
         self.left_out_ = {**encodings.left_out, **self.left_out_}
         return self
@@ -231,7 +247,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         bundle = verify(place if VERSION.fullmatch(place.name) else place / pointed_to(place))
         features = restore_features(bundle.contents)
         columns = columns_of(bundle, features, time, key)
-        if features.needs_context and columns.time is None:
+        if features.needs_time and columns.time is None:
             raise ParameterError(
                 f"{bundle.path}: features of this model read the event time, and it does not say which column holds "
                 "it: give Detector.load(..., time=COLUMN), and key=COLUMN if the stream has a key"
@@ -242,6 +258,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
             "time": columns.time,
             "key": columns.key,
             "threshold": bundle.contents.threshold,
+            **_judged(bundle.contents),
             "device": device,
             "random_state": model.pop("seed"),
             **model,
@@ -268,6 +285,12 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         check_is_fitted(self, "model_")
         return self.model_
 
+    def _sections(self) -> dict[str, dict[str, Any]]:
+        """The sections ``model:``, ``score:`` and ``alert:`` of a stream."""
+        score = {"method": self.method, "members": self.members, "masking": self.field_masking}
+        alert = {"threshold": self.threshold, "false_alarm_rate": self.false_alarm_rate}
+        return {"model": self._options(), "score": score, "alert": alert}
+
     def _options(self) -> dict[str, Any]:
         """The ``model:`` section."""
         options = {name: getattr(self, name) for name in ModelConfig.model_fields if name != "seed"}
@@ -280,7 +303,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
             return Encodings(self.features, {}, self.time)
         for name, column in (("time", self.time), ("key", self.key)):
             _encodings.check_column(table, name, column)
-        return _encodings.inferred(table, self.time)
+        return _encodings.inferred(table, self.time, self.key)
 
     def _adopt(self, contents: BundleContents, device: str, time: str | None, key: str | None) -> None:
         """Become the detector that has this model."""
@@ -328,3 +351,15 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         names = getattr(self, "feature_names_in_", None)
         known = None if names is None else tuple(names.tolist())
         return Columns(count=self.n_features_in_, names=known, time=self.time_, key=self.key_)
+
+
+def _judged(contents: BundleContents) -> dict[str, Any]:
+    """The parameters of score and alert that a model was made with."""
+    score = ScoreConfig.model_validate(contents.sections.get("score", {}))
+    alert = AlertConfig.model_validate(contents.sections.get("alert", {}))
+    return {
+        "method": score.method,
+        "members": score.members,
+        "field_masking": score.masking,
+        "false_alarm_rate": alert.false_alarm_rate,
+    }

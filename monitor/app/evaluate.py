@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from monitor.app.compose import build_ingest, build_parser
 from monitor.app.offline import Offline, OfflineBatch, open_offline
+from monitor.app.planting import STRETCH_RECORDS, Judge, Stretch, recover
 from monitor.core.arrays import F64
 from monitor.core.clock import SystemClock
 from monitor.core.config import Plugin, StreamConfig
@@ -59,6 +60,7 @@ class Request:
     kinds: tuple[str, ...] = ()  # of damage; none: no corruption sweep
     corrupt_features: tuple[str, ...] = ()
     noise: tuple[tuple[float, float], ...] = ()
+    faults: tuple[str, ...] = ()  # to plant; none: nothing is planted
     resamples: int = 1000
     seed: int = 1
 
@@ -102,8 +104,8 @@ def evaluate_files(
     evaluation = assess(labelled, _subject(offline, inputs), choice, bootstrap, progress)
     drawn = reading.pictures(labelled, evaluation.threshold)
     evaluation = replace(evaluation, notes=(*notes, *evaluation.notes), pictures=drawn)
-    sample = reading.sample(labelled)
-    return Evaluated(_with_corruptions(evaluation, offline, sample, plan, bootstrap, progress), labelled)
+    evaluation = _with_corruptions(evaluation, offline, reading.sample(labelled), plan, bootstrap, progress)
+    return Evaluated(_with_faults(evaluation, offline, reading.stretch, request.faults, bootstrap, progress), labelled)
 
 
 def write_report(evaluated: Evaluated, directory: Path) -> None:
@@ -129,6 +131,7 @@ class _Reading:
         self._gathering = Gathering()
         self._random = bootstrap.generator(0)
         self._sample = Selection(SAMPLE_RECORDS if request.kinds else 0)
+        self.stretch = Stretch(offline.pipeline.features, STRETCH_RECORDS if request.faults else 0)
         drawn = image_feature(offline.pipeline.features) is not None
         self._top = Selection(request.top * drawn)
         self._highest_benign, self._lowest_anomalous = Selection(MISSES * drawn), Selection(MISSES * drawn)
@@ -149,6 +152,7 @@ class _Reading:
         self._highest_benign.offer(records, values, places, benign, -scores[benign])
         self._lowest_anomalous.offer(records, values, places, anomalous, scores[anomalous])
         self._sample.offer(records, values, places, benign, self._random.random(len(benign)))
+        self.stretch.offer(replace(records, times=context.times, keys=context.keys), values, benign)
 
     def finish(self, inputs: Sequence[Path]) -> tuple[Labelled, list[str]]:
         """All records, and notes about their labels.
@@ -250,6 +254,23 @@ def _with_corruptions(
         progress,
     )
     return replace(evaluation, corruptions=found.rows, notes=(*evaluation.notes, *found.notes))
+
+
+def _with_faults(
+    evaluation: Evaluation,
+    offline: Offline,
+    stretch: Stretch,
+    faults: Sequence[str],
+    bootstrap: Bootstrap,
+    progress: Progress,
+) -> Evaluation:
+    if not faults:
+        return evaluation
+    limits = Limits(evaluation.threshold, evaluation.rate_threshold)
+    key = offline.config.streams[offline.stream].key
+    judge = Judge.of(offline.pipeline.features, offline.pipeline.scorer)
+    planted, notes = recover(judge, stretch, key, faults, limits, bootstrap, progress)
+    return replace(evaluation, planted=planted, notes=(*evaluation.notes, *notes))
 
 
 def _labels(stream: StreamConfig, request: Request) -> tuple[Labels, str | None]:

@@ -10,20 +10,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.app.alerting import AlertWriter, Scored
-from monitor.core.accounting import Counts, DeadLetter, Outcome, Position
+from monitor.core.accounting import Counts, DeadLetter, Memory, MemoryChange, Outcome, Position
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, I64
+from monitor.core.features import FeatureMatrix
 from monitor.core.records import RawBatch, RecordBatch
+from monitor.deciding.averaging import Averaging
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.reading import Ingest
 from monitor.model.bundle import Bundle
 from monitor.scoring.l1 import L1Scorer
+from monitor.scoring.scores import ScoreBatch
 
 STAGES: tuple[str, ...] = ("parse", "encode", "score", "decide")
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024
+SCORES = ""
+"""Under this name, which no feature can have, the scores that are averaged are remembered."""
 NEWEST_TIME_SECONDS = 1.0
 """How often the event time is looked at for the lag metric: a look costs as much as a few hundred records."""
 
@@ -34,6 +39,7 @@ class Processed:
 
     outcome: Outcome
     scores: F64  # [scored]
+    l1: F64  # [scored]
     newest_time: float | None  # event time, seconds since 1970; None also where it was not looked at
     stage_seconds: Mapping[str, float]
 
@@ -47,6 +53,7 @@ class Pipeline:
         ingest: Ingest,
         features: FeatureSpace,
         scorer: L1Scorer,
+        averaging: Averaging,
         decider: Decider,
         alerts: AlertWriter,
     ) -> None:
@@ -54,6 +61,7 @@ class Pipeline:
         self.ingest = ingest
         self.features = features
         self.scorer = scorer
+        self.averaging = averaging
         self.decider = decider
         self.alerts = alerts
         self._time_asked = -math.inf  # monotonic seconds
@@ -63,11 +71,28 @@ class Pipeline:
         """The model version in use."""
         return self.alerts.bundle
 
+    @property
+    def threshold(self) -> float:
+        """The score above which a record alerts."""
+        return self.decider.threshold
+
+    def memories(self) -> Mapping[str, Memory]:
+        """What is remembered of keys after all that was processed."""
+        return {**self.features.memories(), SCORES: Memory(self.averaging.made_by, self.averaging.keyed_state)}
+
+    def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]:
+        """Go on with what was remembered at the last commit, or by the model before this one; why not, by name."""
+        of_features = {name: memory for name, memory in memories.items() if name != SCORES}
+        reasons = self.features.take_over(of_features)
+        if SCORES in memories and (reason := self.averaging.take_over(memories[SCORES])):
+            reasons[SCORES] = reason
+        return reasons
+
     def score(self, raw: RawBatch) -> Scored:
         """Parse, encode and score; nothing is decided or counted."""
         records = self.ingest.parse(raw)
         matrix = self.features.encode(records)
-        return Scored(records, matrix, self.scorer.score(matrix))
+        return Scored(records, matrix, self._scores(records, matrix))
 
     def explain(self, scored: Scored, rows: I64) -> tuple[Alert, ...]:
         """The alerts of some rows of a scored batch, in order."""
@@ -81,8 +106,9 @@ class Pipeline:
         records = self.ingest.parse(raw)
         clock.append(time.perf_counter())
         matrix = self.features.encode(records)
+        remembered = self.features.memory_changes()
         clock.append(time.perf_counter())
-        scores = self.scorer.score(matrix)
+        scores = self._scores(records, matrix)
         clock.append(time.perf_counter())
         rows = self.decider.alerts(scores.scores, records.ok)
         alerts = self.explain(Scored(records, matrix, scores), rows)
@@ -93,9 +119,18 @@ class Pipeline:
             counts=replace(count(records), alerts=len(alerts)),
             alerts=alerts,
             dead_letters=dead_letters(records),
+            memories=(*remembered, *self._scores_remembered()),
         )
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
-        return Processed(outcome, scores.scores[records.ok], self._newest_time(records), seconds)
+        return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], self._newest_time(records), seconds)
+
+    def _scores_remembered(self) -> tuple[MemoryChange, ...]:
+        change = self.averaging.keyed_changes()
+        return (MemoryChange(SCORES, self.averaging.made_by, *change),) if any(change) else ()
+
+    def _scores(self, records: RecordBatch, matrix: FeatureMatrix) -> ScoreBatch:
+        scores = self.scorer.score(matrix)
+        return replace(scores, scores=self.averaging.apply(records, scores.scores))
 
     def _newest_time(self, records: RecordBatch) -> float | None:
         """The event time of the last record that could be parsed, if it is known; asked for once a second at most."""

@@ -224,7 +224,8 @@ def _explained(
     pipeline = offline.pipeline
     raw = joined_lines([one.raw for one in kept])
     values = np.array([one.values for one in kept])  # [m, total]
-    results = ScoreBatch(np.array([one.error for one in kept], np.float32), np.array([one.score for one in kept]))
+    errors, scores = np.array([one.error for one in kept], np.float32), np.array([one.score for one in kept])
+    results = ScoreBatch(errors, scores, pipeline.scorer.calibration.score(errors))
     everything = np.ones(len(kept), dtype=np.bool_)
     scored = Scored(RecordBatch(raw, {}, everything), FeatureMatrix(values, pipeline.features.layout), results)
     alerting = pipeline.decider.alerts(results.scores, everything)

@@ -146,7 +146,6 @@ def _stream_plan(config: Config, name: str, stream: StreamConfig, once: bool, fr
         new_framer=new_framer(config),
         load=partial(load_pipeline, config, name, clock),
         published=partial(current_version, root, name),
-        threshold=stream.alert.threshold,
     )
 
 

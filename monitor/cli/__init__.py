@@ -25,6 +25,7 @@ COMMANDS = {
     "score": "Score files offline with the published model.",
     "evaluate": "Measure a model on labelled records.",
     "cluster": "Group records by their latent vectors.",
+    "explain": "Replay one record and show every field of it.",
     "alerts": "List and show alerts.",
     "models": "List, show and verify published models.",
     "data": "Make example data, convert images, plant corruptions.",

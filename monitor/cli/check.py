@@ -5,28 +5,58 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from monitor.cli.exits import ExitCode
 from monitor.cli.options import config_option
-from monitor.core.errors import ConfigError, Problem, UsageError
+from monitor.core.errors import ConfigError, DataError, Problem, UsageError
 from monitor.core.printable import printable
+
+if TYPE_CHECKING:
+    from monitor.core.config import Config
 
 
 @click.command("check", short_help="Check a configuration and list every problem.")
 @click.argument("file", metavar="[CONFIG]", required=False)
 @config_option
-@click.option("--offline", is_flag=True, help="Do not look at the files and directories that it names.")
+@click.option(
+    "--sample",
+    "samples",
+    multiple=True,
+    metavar="FILE",
+    help="Also read these records (- is standard input; several times for several files) and report, field by field, "
+    "what the configuration makes of them.",
+)
+@click.option("--stream", metavar="S", help="The stream that the sample is for; needed when there are several.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Do not look at the files and directories that it names, only at itself and the sample. Services that it "
+    "names are never asked.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--print-schema", is_flag=True, help="Print the JSON Schema of configurations instead, for editors.")
-def command(file: str | None, config: Path, *, offline: bool, as_json: bool, print_schema: bool) -> None:
+def command(
+    file: str | None,
+    config: Path,
+    *,
+    samples: tuple[str, ...],
+    stream: str | None,
+    offline: bool,
+    as_json: bool,
+    print_schema: bool,
+) -> None:
     """Check CONFIG: every problem with its line, column and key; warnings for what this user cannot read or write.
 
-    Exits with 78 when there is a problem; warnings do not count.
+    With a sample also: fields that never occur, are constant, or unique in every record, and what does not parse.
+
+    Exits with 78 when there is a problem, with 65 when most of the sample does not parse or a configured field never
+    occurs in it; warnings do not count.
     """
     if print_schema:
         click.echo(_schema_text(), nl=False)
@@ -37,6 +67,7 @@ def command(file: str | None, config: Path, *, offline: bool, as_json: bool, pri
     if file and click.get_current_context().get_parameter_source("config") is ParameterSource.COMMANDLINE:
         raise UsageError("give the configuration once: as CONFIG or with -c")
     path = Path(file) if file else config
+    _refuse(path, samples, stream)
     try:
         checked = load_config(path)
     except ConfigError as error:
@@ -44,17 +75,69 @@ def command(file: str | None, config: Path, *, offline: bool, as_json: bool, pri
             raise
         click.echo(_json(error.file, (), error.problems, ()))
         raise SystemExit(ExitCode.CONFIG) from None
-    warnings = [*doubts(checked), *(() if offline else surroundings(checked, os.environ))]
+    result = _Result(str(path), checked, [*doubts(checked), *(() if offline else surroundings(checked, os.environ))])
+    if samples:
+        _with_sample(result, stream, samples, as_json=as_json)
+    elif as_json:
+        click.echo(_json(str(path), list(checked.streams), (), result.warnings))
+    else:
+        result.say()
+
+
+def _refuse(path: Path, samples: Sequence[str], stream: str | None) -> None:
+    """Refuse options that do not fit together.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if stream is not None and not samples:
+        raise UsageError("--stream says which stream a sample is for: it goes with --sample FILE")
+    if samples.count("-") + (str(path) == "-") > 1:
+        raise UsageError("standard input can be read once: as the configuration or as one sample")
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A configuration without problems, and what is to be warned of nevertheless."""
+
+    path: str
+    config: Config
+    warnings: Sequence[Problem]
+
+    def say(self) -> None:
+        for warning in self.warnings:
+            click.echo(f"warning: {printable(warning.located(self.path), 1000)}", err=True)
+        names = ", ".join(self.config.streams)
+        count = len(self.config.streams)
+        click.echo(f"{self.path}: ok: {count} stream{'s' * (count != 1)} ({names})")
+
+
+def _with_sample(result: _Result, stream: str | None, samples: Sequence[str], *, as_json: bool) -> None:
+    """Report what a sample says of a stream.
+
+    Raises:
+        DataError: the configuration cannot work on such data.
+    """
+    from monitor.app.checking import check_sample, chosen_stream
+    from monitor.cli.check_table import as_data, as_text
+
+    found = check_sample(result.config, chosen_stream(result.config, stream), samples)
     if as_json:
-        click.echo(_json(str(path), list(checked.streams), (), warnings))
+        warnings = [*result.warnings, *found.warnings]
+        click.echo(_json(result.path, list(result.config.streams), found.errors, warnings, sample=as_data(found)))
+        if found.errors:
+            raise SystemExit(ExitCode.DATA)
         return
-    for warning in warnings:
-        click.echo(f"warning: {printable(warning.located(str(path)), 1000)}", err=True)
-    names = ", ".join(checked.streams)
-    click.echo(f"{path}: ok: {len(checked.streams)} stream{'s' * (len(checked.streams) != 1)} ({names})")
+    result.say()
+    click.echo(as_text(found), nl=False)
+    if found.errors:
+        problems = [error.located(result.path) for error in found.errors]
+        raise DataError("\n".join([*problems, "the configuration does not fit the sample"]))
 
 
-def _json(file: str, streams: Sequence[str], problems: Sequence[Problem], warnings: Sequence[Problem]) -> str:
+def _json(
+    file: str, streams: Sequence[str], problems: Sequence[Problem], warnings: Sequence[Problem], **more: Any
+) -> str:
     return json.dumps(
         {
             "file": file,
@@ -62,6 +145,7 @@ def _json(file: str, streams: Sequence[str], problems: Sequence[Problem], warnin
             "streams": list(streams),
             "problems": [asdict(problem) for problem in problems],
             "warnings": [asdict(warning) for warning in warnings],
+            **more,
         }
     )
 

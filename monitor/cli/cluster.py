@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,17 +97,16 @@ def command(  # noqa: PLR0913 - one argument for each option
     """Cluster the records of INPUT files (- is standard input) by k-means on their latent vectors."""
     from monitor.app.cluster import Wanted, cluster_files, write_report
     from monitor.cli.progress import progress_bars
-    from monitor.reporting.output_file import make_directory
+    from monitor.reporting.output_file import directory_for_results
 
-    if directory is not None:
-        make_directory(directory)
     wanted = Wanted(clusters or None, most, outliers, seed, label_field)
-    with progress_bars() as progress:
-        clustered = cluster_files(config, stream, inputs, wanted, progress)
-    _print(clustered, form)
-    if directory is not None:
-        names = ", ".join(path.name for path in write_report(directory, clustered))
-        click.echo(f"wrote {names} to {directory}", err=True)
+    with nullcontext() if directory is None else directory_for_results(directory):
+        with progress_bars() as progress:
+            clustered = cluster_files(config, stream, inputs, wanted, progress)
+        _print(clustered, form)
+        if directory is not None:
+            names = ", ".join(path.name for path in write_report(directory, clustered))
+            click.echo(f"wrote {names} to {directory}", err=True)
 
 
 def _print(clustered: Clustered, form: str) -> None:

@@ -127,6 +127,41 @@ def sensors(rows: int, anomalies: int, seed: int, output: Output) -> None:
         click.echo(fault.text(), err=True)
 
 
+@command.command("requests", short_help="Make requests to a web service with planted faults.")
+@click.option("--rows", type=ROWS, default=20_000, show_default=True, help="How many requests.")
+@click.option(
+    "--faults",
+    "share",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    show_default=True,
+    metavar="RATE",
+    help="Spoil about this share of them: eight kinds of fault in every field they can befall, one a request.",
+)
+@click.option(
+    "--seed", type=SEED, default=1, show_default=True, help="The next seed is the next four weeks of the same service."
+)
+@output_options
+def requests(rows: int, share: float, seed: int, output: Output) -> None:
+    """JSON Lines of a made-up web service: text, numbers, booleans and addresses that depend on one another.
+
+    With --faults each request has a `label`, and those that are spoiled (1) have also `fault`, `fault_field` and
+    `true_value`. Benign requests to learn from: leave --faults out. Standard error counts what was planted.
+    """
+    from collections import Counter
+
+    from monitor.app.requests import request_lines
+    from monitor.faults.planting import FAULTS
+
+    lines, planted = request_lines(rows, seed, share)
+    output.write(lines)
+    counts: Counter[str] = Counter()
+    for planting in planted:
+        counts[planting.fault] += len(planting.rows)
+    for fault, count in (+counts).items():
+        click.echo(f"{fault}, {FAULTS[fault].does}: {count:,} requests", err=True)
+
+
 @command.command("images", short_help="Convert IDX or CSV images to text (R2, R4).")
 @image_options
 @click.option("--labels", type=IMAGE_FILE, metavar="LABELS", help="The IDX file of the labels; CSV has its own.")

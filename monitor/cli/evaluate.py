@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from monitor.cli.options import NoiseRange, config_option
+from monitor.core.errors import UsageError
+from monitor.faults.kinds import KINDS as FAULT_KINDS
 from monitor.reporting.kinds import KINDS
 
 
@@ -17,12 +21,17 @@ def _listed(_context: click.Context, _option: click.Parameter, texts: Sequence[s
     return tuple(value.strip() for text in texts for value in text.split(",") if value.strip())
 
 
-def _kinds(context: click.Context, option: click.Parameter, texts: Sequence[str]) -> tuple[str, ...]:
-    names = _listed(context, option, texts) or ("all",)
-    unknown = [name for name in names if name not in (*KINDS, "all", "none")]
-    if unknown or ("none" in names and len(names) > 1):
-        raise click.BadParameter(f"{','.join(names)!r} is not all, none or some of {', '.join(KINDS)}")
-    return () if names == ("none",) else KINDS if "all" in names else names
+def _some_of(kinds: Sequence[str]) -> Callable[[click.Context, click.Option, Sequence[str]], tuple[str, ...]]:
+    """Reads all (the default), none, or some of ``kinds``."""
+
+    def read(context: click.Context, option: click.Option, texts: Sequence[str]) -> tuple[str, ...]:
+        names = _listed(context, option, texts) or ("all",)
+        unknown = [name for name in names if name not in (*kinds, "all", "none")]
+        if unknown or ("none" in names and len(names) > 1):
+            raise click.BadParameter(f"{','.join(names)!r} is not all, none or some of {', '.join(kinds)}")
+        return () if names == ("none",) else tuple(kinds) if "all" in names else names
+
+    return read
 
 
 @click.command("evaluate", short_help="Measure a model on labelled records.")
@@ -68,7 +77,7 @@ def _kinds(context: click.Context, option: click.Parameter, texts: Sequence[str]
     "--corrupt",
     "kinds",
     multiple=True,
-    callback=_kinds,
+    callback=_some_of(KINDS),
     metavar="KIND,...",
     help=f"How benign records are damaged: all, none, or some of {', '.join(KINDS)}.  [default: all]",
 )
@@ -85,6 +94,15 @@ def _kinds(context: click.Context, option: click.Parameter, texts: Sequence[str]
     multiple=True,
     type=NoiseRange(),
     help="Add numbers of this range, instead of the usual strengths; several times for several.",
+)
+@click.option(
+    "--plant",
+    "faults",
+    multiple=True,
+    callback=_some_of(FAULT_KINDS),
+    metavar="FAULT,...",
+    help="Faults to plant in benign records, one at a time in one field, to see whether they are found and "
+    f"the field is named: all, none, or some of {', '.join(FAULT_KINDS)}.  [default: all]",
 )
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Most anomalous images in the report."
@@ -118,16 +136,17 @@ def command(
     from monitor.app.evaluate import Request, evaluate_files, write_report
     from monitor.cli.progress import progress_bars
     from monitor.reporting import tables
-    from monitor.reporting.output_file import make_directory
+    from monitor.reporting.output_file import directory_for_results
 
-    if report is not None:
-        make_directory(report)
-    with progress_bars() as progress:
-        evaluated = evaluate_files(config, stream, inputs, Request(**request), progress)
-    if as_json:
-        click.echo(tables.as_json(evaluated.evaluation))
-    else:
-        click.echo(tables.as_text(evaluated.evaluation), nl=False)
-    if report is not None:
-        write_report(evaluated, report)
-        click.echo(f"report: {report / 'report.html'}", err=True)
+    if report is None and click.get_current_context().get_parameter_source("top") is ParameterSource.COMMANDLINE:
+        raise UsageError("--top draws images in the report: it goes with --report DIR")
+    with nullcontext() if report is None else directory_for_results(report):
+        with progress_bars() as progress:
+            evaluated = evaluate_files(config, stream, inputs, Request(**request), progress)
+        if as_json:
+            click.echo(tables.as_json(evaluated.evaluation))
+        else:
+            click.echo(tables.as_text(evaluated.evaluation), nl=False)
+        if report is not None:
+            write_report(evaluated, report)
+            click.echo(f"report: {report / 'report.html'}", err=True)

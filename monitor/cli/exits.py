@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -12,6 +13,9 @@ import click
 
 from monitor.core import errors
 from monitor.core.printable import printable
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Whatever writes a file names it when there is no room: an error without a name is standard output's."""
 
 MESSAGE_CHARACTERS = 4000
 """Of a message, this much is shown; texts from outside may be part of it."""
@@ -72,15 +76,23 @@ def ended(command: Callable[[], object], *, debug: bool) -> int:
         return exit_code(error)
     except OSError as error:
         _trace(debug)
-        _discard_output()
-        _say(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-        return ExitCode.FAILURE
+        return _refused_by_system(error)
     except Exception as error:  # noqa: BLE001 - the last one to see it: it is reported, never hidden
         _trace(debug)
         _say(f"internal error: {type(error).__name__}: {error}")
         _say("this is a bug; `aemonitor --debug ...` or AEMONITOR_DEBUG=1 shows where it happened")
         return ExitCode.INTERNAL
     return code
+
+
+def _refused_by_system(error: OSError) -> ExitCode:
+    """An error nobody took: of the output, or of a file."""
+    reason = str(error.strerror or error)
+    if _discard_output() or (error.filename is None and error.errno in NO_ROOM):
+        _say(f"standard output: {reason[:1].lower()}{reason[1:]}")
+        return ExitCode.CANNOT_CREATE
+    _say(reason + (f": {error.filename}" if error.filename else ""))
+    return ExitCode.FAILURE
 
 
 def _run(command: Callable[[], object]) -> int:
@@ -117,9 +129,14 @@ def _trace(debug: bool) -> None:
         traceback.print_exc()
 
 
-def _discard_output() -> None:
-    """If what is still buffered cannot be written, let it go: Python would try again at exit and fail with 120."""
+def _discard_output() -> bool:
+    """If what is still buffered cannot be written, let it go: Python would try again at exit and fail with 120.
+
+    Gives whether it was so: a failed write leaves its bytes in the buffer, if there is one.
+    """
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

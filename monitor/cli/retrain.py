@@ -27,18 +27,37 @@ from monitor.cli import config_option
     show_default=True,
     help="Use at most the newest this many.",
 )
+@click.option("--force", is_flag=True, help="Publish also a model that the gate refuses.")
 @click.option("--dry-run", is_flag=True, help="Train and report, but publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
-    config: Path, streams: tuple[str, ...], inputs: tuple[Path, ...], max_records: int, *, dry_run: bool, as_json: bool
+    config: Path,
+    streams: tuple[str, ...],
+    inputs: tuple[Path, ...],
+    max_records: int,
+    *,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Train on benign data only and publish a bundle that a running daemon takes up by itself."""
+    """Train on benign data only and publish a bundle that a running daemon takes up by itself.
+
+    Before that, gross faults are planted in records that were held out: a model that is blind to them does not replace
+    one that is not, and one that alerts all the time is not published at all. Exit code 75 says so.
+    """
     from monitor.app.retrain import retrain_streams
+    from monitor.app.retrain_report import check_published
     from monitor.cli.progress import progress_bars
 
     with progress_bars(milestones=True) as progress:
         reports = retrain_streams(
-            config, streams=streams, inputs=inputs, max_records=max_records, dry_run=dry_run, progress=progress
+            config,
+            streams=streams,
+            inputs=inputs,
+            max_records=max_records,
+            dry_run=dry_run,
+            force=force,
+            progress=progress,
         )
     if as_json:
         import msgspec
@@ -47,3 +66,5 @@ def command(
     else:
         for report in reports:
             click.echo(report.text())
+    if not force:
+        check_published(reports)

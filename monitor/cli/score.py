@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from monitor.cli import config_option
 from monitor.cli.exits import ExitCode
 from monitor.core.errors import UsageError
+from monitor.core.names import quoted
 
 if TYPE_CHECKING:
     from monitor.app.offline import Offline
@@ -65,8 +66,14 @@ class Options:
     @property
     def format(self) -> str:
         """As said, or as the output's name ends, or JSON Lines."""
-        ending = "" if self.path is None else self.path.suffix.removeprefix(".")
-        return self.form or (ending if ending in FORMATS else "jsonl")
+        return self.form or (self._ending if self._ending in FORMATS else "jsonl")
+
+    @property
+    def _ending(self) -> str:
+        """Of the output's name; what is there and is no file, such as /dev/fd/3, may be named as it likes."""
+        if self.path is None or (self.path.exists() and not self.path.is_file()):
+            return ""
+        return self.path.suffix.removeprefix(".").lower()
 
     def check(self) -> None:
         """Refuse what does not fit together.
@@ -86,8 +93,18 @@ class Options:
                 "--label-field puts the label into the titles of images: it goes with --images FILE.png, or with --top "
                 "or --lowest on a terminal; rows have every field anyway"
             )
+        if self._ending and self._ending not in FORMATS and self.form is None:
+            raise UsageError(
+                f"-o {self.path}: there is no format {quoted(self._ending)}; name the file {_one_of('.')}, or say with "
+                f"--format what it is to hold: {_one_of()}"
+            )
         if self.format == "parquet" and self.on_terminal:
             raise UsageError("Parquet is binary and would garble the terminal: name a file with -o FILE")
+
+
+def _one_of(before: str = "") -> str:
+    """The formats, or with a point before them the endings of their files."""
+    return ", ".join(before + form for form in FORMATS[:-1]) + f" or {before}{FORMATS[-1]}"
 
 
 @click.command("score", short_help="Score files offline with the published model.")

@@ -1,10 +1,11 @@
-"""What one batch did, to be made durable in one transaction: progress, counts, alerts and dead letters."""
+"""What one batch did, to be made durable in one transaction: progress, counts, alerts, dead letters, memories."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from monitor.core.alerts import Alert
 from monitor.core.records import Origin
@@ -60,14 +61,41 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What a part of a stream, such as a feature, remembers of keys, wherever that is held (see ``KeyedEncoder``).
+
+    ``made_by`` tells what the numbers mean, as the feature's kind, field and options do: only a part that has the same
+    can go on with them. ``state`` reads the whole of it; it raises StateError when it is damaged.
+    """
+
+    made_by: str
+    state: Callable[[], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryChange:
+    """What a batch changed in the memory of that ``name``, the feature's: the ``KeyedChanges`` of its encoder."""
+
+    name: str
+    made_by: str
+    updated: Mapping[str | None, Sequence[float]]
+    forgotten: Sequence[str | None] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """The complete result of a batch of one stream. Committed as a whole or not at all."""
+    """The complete result of a batch of one stream. Committed as a whole or not at all.
+
+    ``dropped`` names memories that are no longer of use; they go before ``memories`` are changed.
+    """
 
     stream: str
     positions: Sequence[Position]
     counts: Counts
     alerts: Sequence[Alert] = ()
     dead_letters: Sequence[DeadLetter] = ()
+    memories: Sequence[MemoryChange] = ()
+    dropped: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,24 @@ class SourceRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Score(msgspec.Struct, frozen=True):
-    """``l1``: 0 = best benign, 1 = worst benign calibration record, above 1 = worse than anything benign."""
+    """``l1``: 0 = best benign, 1 = worst benign calibration record, above 1 = worse than anything benign.
+
+    ``p_value`` is the estimated share of benign records that are as rare as this one (itself, where ``value`` is an
+    average of several); None where the score does not tell.
+    """
 
     l1: float
     value: float
     threshold: float
+    p_value: float | None = None
 
 
 class FieldFinding(msgspec.Struct, frozen=True):
-    """One field of an alert, in its own units; ``contribution`` is its share of the excess error, 0 to 1."""
+    """One field of an alert, in its own units; ``contribution`` is its share of the blame, 0 to 1.
+
+    ``rarity`` is how rare its part of the record is in bans: 3 means that it errs as much in one benign record in a
+    thousand. None where the score does not tell.
+    """
 
     name: str
     actual: Any
@@ -38,6 +47,7 @@ class FieldFinding(msgspec.Struct, frozen=True):
     benign_range: str
     contribution: float
     reason: str
+    rarity: float | None = None
 
 
 class ModelRef(msgspec.Struct, frozen=True):

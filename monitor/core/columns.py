@@ -19,6 +19,7 @@ ARROW_TYPES: Mapping[FieldType, pa.DataType] = {
     FieldType.TEXT: pa.string(),
     FieldType.BOOLEAN: pa.bool_(),
     FieldType.VECTOR: pa.list_(pa.float64()),
+    FieldType.TEXTS: pa.list_(pa.string()),
 }
 
 # Only ASCII digits are numbers, and the patterns run in RE2: linear in the length of the cell.
@@ -88,6 +89,11 @@ def to_vector(strings: Column) -> Column:
     return pc.if_else(pc.or_(bracketed, _any_number(lists)), lists, None)
 
 
+def to_texts(strings: Column) -> Column:
+    """Text to lists of texts: always missing. Only formats that have lists of their own can tell where one ends."""
+    return nulls(FieldType.TEXTS, len(strings))
+
+
 def _split(inner: Column) -> Column:
     """The elements of each text as text. One and the same separator throughout is split five times faster."""
     if _any(pc.match_substring(inner, ", ")):
@@ -129,6 +135,7 @@ _CONVERSIONS = {
     FieldType.TEXT: to_text,
     FieldType.BOOLEAN: to_boolean,
     FieldType.VECTOR: to_vector,
+    FieldType.TEXTS: to_texts,
 }
 
 

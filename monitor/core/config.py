@@ -27,6 +27,10 @@ NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 """Names of streams and sinks: they become file names, unit names and label values."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _DEVICE = r"auto|cpu|cuda|cuda:[0-9]{1,3}"
+_PER_DAY = {"hour": 24.0, "day": 1.0, "week": 1 / 7}
+
+MOST_AVERAGED = 100
+"""Scores in one average: what is remembered of a key is as large, and what lasts shorter than that disappears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,26 @@ def parse_listen(text: str) -> tuple[str, int] | None:
             f"{quoted(host)} is not a host name or address; an IPv6 address stands in brackets: [::1]:9464"
         )
     return host, int(port)
+
+
+def parse_budget(text: str) -> float:
+    """Alerts a day of ``NUMBER/hour``, ``/day`` or ``/week``.
+
+    >>> parse_budget("5/day"), parse_budget("0.5/hour"), parse_budget("7/week")
+    (5.0, 12.0, 1.0)
+
+    Raises:
+        ValueError: it is none of these; the message is for the user.
+    """
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?/ ?(hour|day|week)", text)
+    if not found or not float(found[1]):
+        raise ValueError(f"expected a number of alerts as in 5/day, 2/hour or 1/week, got {quoted(text)}")
+    return float(found[1]) * _PER_DAY[found[2]]
+
+
+def _budget(text: str) -> str:
+    parse_budget(text)
+    return text
 
 
 def _listen(text: str) -> str:
@@ -169,8 +193,24 @@ class TimeConfig(StrictModel):
 class ScoreConfig(StrictModel):
     """How a record's error becomes its score."""
 
-    method: Literal["l1"] = Field(
-        default="l1", description="`l1`: the summed absolute error, 0 at the best and 1 at the worst benign record."
+    method: Literal["l1", "blend"] = Field(
+        default="blend",
+        description="`l1`: the summed absolute error of the network, 0 at the best and 1 at the worst benign record. "
+        "`blend`: how rare the record as a whole or its worst field is, told by a panel of networks, whitened errors "
+        "and the nearest stored benign record; 1 at the calibrated limit. The `l1` score is always there, too.",
+    )
+    members: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=3, description="Networks on the panel of `blend`; they are computed as one."
+    )
+    masking: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
+        default=0.1,
+        description="Share of the fields hidden from the panel while it learns, so that it can tell each from the "
+        "others: what alerts call expected.",
+    )
+    average: Annotated[int, Field(ge=1, le=MOST_AVERAGED)] | Literal["auto"] = Field(
+        default="auto",
+        description="A score is the mean of so many of its key's last ones; `auto` takes 5 where consecutive benign "
+        "records resemble each other, otherwise 1. `l1` scores are exported as they are.",
     )
 
 
@@ -181,8 +221,50 @@ class AlertConfig(StrictModel):
         default=1.0,
         gt=0,
         allow_inf_nan=False,
-        description="Scores above this raise an alert; 1 is the worst benign record.",
+        description="Scores above this raise an alert; 1 is the worst benign record, or the limit of `blend`.",
     )
+    false_alarm_rate: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Share of the held-out benign records that a score of 1 lets pass the limit of `blend`; with too "
+        "few of them, the worst one is the limit.",
+    )
+    budget: Annotated[str, AfterValidator(_budget)] | None = Field(
+        default=None,
+        description="Instead of a threshold: how many false alerts are accepted, as `5/day`, `1/week` or `2/hour`. "
+        "`retrain` sets the limit by held-out benign records, and refuses where there are too few to keep the promise.",
+    )
+    records_per_day: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="How many records come in a day, for `budget`; without it their event times tell.",
+    )
+    episode_gap_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        le=1e8,
+        description="Alerts of one key that follow each other within this time are one episode, told and counted once.",
+    )
+    adaptive: bool = Field(
+        default=False,
+        description="Let the limit follow slow changes of benign scores, in steps of 1 % and no further than to half "
+        "or twice of what was calibrated; every step is kept in the history.",
+    )
+
+    @property
+    def budget_per_day(self) -> float | None:
+        """The budget in alerts a day; None when there is none."""
+        return None if self.budget is None else parse_budget(self.budget)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        for other in ("threshold", "false_alarm_rate"):
+            if self.budget is not None and other in self.model_fields_set:
+                raise ValueError(f"budget and {other} both set the limit; give one of them")
+        return self
 
 
 class StreamConfig(StrictModel):

@@ -71,6 +71,17 @@ def beyond(excess: F64, span: float, records: int) -> F64:
     return far * bound / (far + bound)
 
 
+def excess(strength: float, span: float, records: int) -> float:
+    """How far outside its range a number is that has this strength: undoes ``beyond``, as far as digits allow.
+
+    >>> round(excess(float(beyond(np.array([30.0]), 2.0, 1000)[0]), 2.0, 1000), 6)
+    30.0
+    """
+    bound = never(records)
+    far = strength * bound / max(bound - strength, 1e-9)
+    return span * math.expm1(min(far, 300.0) * math.log(10.0))
+
+
 def changed(records: int, far: F64) -> F64:
     """Strength of a change in a field that was the same in all of ``records`` benign records, [n] like ``far``.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from monitor.core.accounting import FileState, Position
 from monitor.core.arrays import F32, Column
@@ -112,15 +112,40 @@ class FittedEncoder(Protocol):
     def state(self) -> Mapping[str, Any]: ...
 
 
+class KeyedChanges(NamedTuple):
+    """What a keyed memory changed since it was asked last, as plain JSON data.
+
+    ``updated`` has every key seen since, also those whose numbers stayed as they were, with all of its numbers (finite,
+    a few, always as many); the key seen last stands last, and every key that is not in it was seen longer ago than all
+    that are. ``forgotten`` has the keys told of before that are remembered no more, in no promised order.
+    No key is in both. The key None is that of records without one.
+    """
+
+    updated: Mapping[str | None, list[float]]
+    forgotten: Sequence[str | None]
+
+
 @runtime_checkable
 class KeyedEncoder(Protocol):
     """A fitted encoder that also remembers what it has seen of each key; that memory is no part of ``state``.
 
-    ``keyed_state`` is plain JSON data, to be made durable together with the progress it belongs to.
-    ``load_keyed_state`` raises StateError, naming what is wrong, for data it did not make; nothing is changed then.
+    The memory is bounded: beyond a number of keys, the key seen longest ago is forgotten. What is remembered depends on
+    the records alone, not on how they were cut into batches. One that reads the event time beside its fields says so
+    with an attribute ``timed`` that is True.
+
+    ``keyed_state`` is the whole memory as plain JSON data, to be made durable together with the progress it belongs to:
+    ``{"version": 1, "keys": [key, ...], "values": [[number, ...], ...]}``, the key seen last standing last.
+    ``keyed_changes`` is what changed since its last call, or since ``load_keyed_state``, or else since the beginning;
+    it costs as much as there are keys in it. Whoever starts from the ``keyed_state`` of one moment and, for each call
+    since, removes the ``forgotten`` keys and moves the ``updated`` ones to the end, in their order, with their new
+    values, has the ``keyed_state`` of now, bit by bit. It need not be called: what it holds ready is bounded, too.
+    ``load_keyed_state`` takes over what ``keyed_state`` gave out, or what was put together so, in that order; nothing
+    counts as changed then. With a smaller memory the keys seen last are kept, and the others count as forgotten. It
+    raises StateError, naming what is wrong, for data it did not make; nothing is changed then.
     """
 
     def keyed_state(self) -> Mapping[str, Any]: ...
+    def keyed_changes(self) -> KeyedChanges: ...
     def load_keyed_state(self, state: Mapping[str, Any]) -> None: ...
 
 

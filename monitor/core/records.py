@@ -6,10 +6,10 @@ Row ``i`` is the same record in every one of these from framing to alert. A stag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -86,12 +86,14 @@ class FieldType(StrEnum):
 
     number: float64; null = missing, NaN = present but not a number. text: string; null = missing.
     boolean: bool; null = missing or neither true nor false. vector: list of float64; null = missing or not a list.
+    texts: list of strings, each of which may be null; null = missing or not a list.
     """
 
     NUMBER = "number"
     TEXT = "text"
     BOOLEAN = "boolean"
     VECTOR = "vector"
+    TEXTS = "texts"
 
 
 class Field(NamedTuple):
@@ -99,6 +101,9 @@ class Field(NamedTuple):
 
     name: str
     type: FieldType
+
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +122,19 @@ class RecordBatch:
     reasons: Mapping[int, str] = field(default_factory=dict[int, str])
     times: F64 | None = None  # [n]
     keys: Column | None = None  # [n] string
+    _made: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict[Any, Any])
 
     def __len__(self) -> int:
         return len(self.ok)
+
+    def once(self, make: Callable[[RecordBatch], Made]) -> Made:
+        """``make(self)``, worked out for the first who asks and kept with the batch: what several features share.
+
+        For functions that depend on the batch alone; nobody may write to what they return.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("Made", self._made[make])
 
     @property
     def headers(self) -> Bools:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.core.arrays import F64, I64, Column
+from monitor.core.arrays import I64, Column
 from monitor.core.printable import printable
 from monitor.core.strings import U64, pieces, texts
 from monitor.core.tokens import masked_text, text_hashes, tokenise
+from monitor.encoders._escapes import unescape
 from monitor.encoders._frequent import Frequent
 from monitor.encoders._phrases import EXAMPLE_BYTES, FULL, PhraseConfig, Phrases
+from monitor.encoders._rarity import often, telling
 from monitor.encoders._vocabulary import Vocabulary
 
 EXAMPLES = 64
@@ -28,9 +30,7 @@ class _Gathered:
     templates: U64  # [n]
     words: U64  # [w]
     rows: I64  # [w]
-    low: I64  # [buckets] fewest words of the bucket in a text, up to FULL
-    high: I64  # [buckets]
-    means: F64  # [buckets]
+    filled: I64  # [FULL + 1, buckets] how many texts have 0, 1, ... FULL or more words of the bucket
 
 
 def learn_phrases(column: Column, config: PhraseConfig) -> Phrases:
@@ -38,16 +38,17 @@ def learn_phrases(column: Column, config: PhraseConfig) -> Phrases:
     seen, n = _gather(column, config), len(column)
     templates, first, counts = np.unique(seen.templates, return_index=True, return_counts=True)
     frequent = np.lexsort((first, -counts))  # ties: what came first
-    active = np.flatnonzero(seen.low < seen.high)
+    active = np.flatnonzero(often(n - seen.filled.max(axis=0), n))
+    means = np.arange(FULL + 1) @ seen.filled[:, active] / (FULL * n)
     each = np.arange(n)
     constant = bool((seen.values == seen.values[0]).all())
     return Phrases(
         config=config,
         records=n,
         distinct=len(templates),
-        frequent=Frequent.learn(templates, counts, frequent, config.templates),
+        frequent=Frequent.learn(templates, counts, frequent, telling(counts, config.templates)),
         active=tuple(active.tolist()),
-        means=tuple(seen.means[active].tolist()),
+        means=tuple(means.tolist()),
         constant=constant,
         values=Vocabulary.learn(seen.values, each, records=n, most=config.vocabulary, one_each=True),
         templates=Vocabulary.learn(seen.templates, each, records=n, most=config.vocabulary, one_each=True),
@@ -59,14 +60,13 @@ def learn_phrases(column: Column, config: PhraseConfig) -> Phrases:
 def _gather(column: Column, config: PhraseConfig) -> _Gathered:
     """One pass over the texts; for a million of 15 words it needs about 350 MB."""
     values, templates, words, rows = list[U64](), list[U64](), list[U64](), list[I64]()
-    low, high = np.full(config.buckets, FULL), np.zeros(config.buckets, dtype=np.int64)
-    total = np.zeros(config.buckets, dtype=np.int64)
+    filled = np.zeros((FULL + 1, config.buckets), dtype=np.int64)
     for where, piece in pieces(column, config.max_bytes):
-        tokens = tokenise(piece)
+        plain, _, _ = unescape(piece)
+        tokens = tokenise(plain)
         bag = np.minimum(tokens.bag(config.buckets), FULL)
-        low, high = np.minimum(low, bag.min(axis=0)), np.maximum(high, bag.max(axis=0))
-        total += bag.sum(axis=0)
-        values.append(text_hashes(piece))
+        filled += [(bag == count).sum(axis=0) for count in range(FULL + 1)]
+        values.append(text_hashes(plain))
         templates.append(tokens.templates)
         words.append(tokens.words)
         rows.append(tokens.rows + where.start)
@@ -75,14 +75,12 @@ def _gather(column: Column, config: PhraseConfig) -> _Gathered:
         templates=np.concatenate(templates),
         words=np.concatenate(words),
         rows=np.concatenate(rows),
-        low=low,
-        high=high,
-        means=total / (FULL * len(column)),
+        filled=filled,
     )
 
 
 def _example(column: Column, row: int, *, whole: bool) -> str:
     """A benign text to show, its values masked unless the ``whole`` text never varies."""
-    cut = texts(column.slice(row, 1), EXAMPLE_BYTES)
+    cut, _, _ = unescape(texts(column.slice(row, 1), EXAMPLE_BYTES))
     text = cut.data[: cut.stops[0]].decode("utf-8", errors="replace") if whole else masked_text(cut, 0)
     return printable(text, EXAMPLE_CHARACTERS)

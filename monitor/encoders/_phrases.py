@@ -177,7 +177,7 @@ class Phrases:
         """How often the words of each active bucket occur, at most FULL, [n, len(active)]."""
         bag = tokens.bag(self.config.buckets)
         if len(self.active) < self.config.buckets:
-            bag = bag[:, np.array(self.active, dtype=np.int64)]
+            bag = bag.take(np.array(self.active, dtype=np.int64), axis=1)
         return np.minimum(bag, FULL, out=bag)
 
     @cached_property

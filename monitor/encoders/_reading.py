@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,6 @@ import pyarrow as pa
 from monitor.core.arrays import F64, Bools
 from monitor.core.names import listed
 from monitor.core.records import FieldType, RecordBatch
-
-LONGEST = 256
-"""Longer texts (in characters) are remembered by their hash: a hostile megabyte must not be kept."""
 
 FOUND = 5
 """A message about values that were not expected shows so many."""
@@ -56,13 +52,6 @@ def found_instead(column: Any) -> str:
     values = column.drop_null().unique().to_pylist()
     more = f" and {len(values) - FOUND:,} more" if len(values) > FOUND else ""
     return f"; found are {listed(values[:FOUND])}{more}" if values else ""
-
-
-def remembered(text: str) -> str:
-    """The text itself, or for a long one a hash that stands for it: what may be kept of hostile data."""
-    if len(text) <= LONGEST:
-        return text
-    return "\0" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def typed(column: Any, wanted: Any) -> Any:

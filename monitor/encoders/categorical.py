@@ -21,6 +21,7 @@ from pydantic import model_validator
 
 from monitor.core.arrays import F32, I64, Bools, Column
 from monitor.core.errors import DataError
+from monitor.core.groups import LONGEST, remembered
 from monitor.core.names import quoted
 from monitor.core.novelty import changed, unseen
 from monitor.core.printable import printable
@@ -28,7 +29,7 @@ from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
 from monitor.encoders._flags import Flags
-from monitor.encoders._reading import LONGEST, found_instead, remembered, texts
+from monitor.encoders._reading import found_instead, texts
 from monitor.encoders._wording import MISSING, ORDINARY
 
 MOST_SEEN = 100_000

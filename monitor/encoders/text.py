@@ -1,8 +1,9 @@
 """Free text such as log messages: templates and words as columns, and surprise at wordings benign data never had.
 
 Numbers, times, addresses and ids in a text are masked before it is compared, so a log message is known again whatever
-values it carries. New templates, new words, texts longer than benign ones and invisible characters are surprising by as
-much as benign data make them so.
+values it carries. Quotes, brackets and the like are counted. New templates and words, more of anything than benign
+texts have, invisible characters, and characters that never stood side by side (what an injected payload cannot do
+without) are surprising by as much as benign data make them so. Percent-escapes are looked at as what they mean.
 """
 
 from __future__ import annotations
@@ -11,15 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from monitor.core.protocols import Encoder, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
-from monitor.core.strings import Texts
-from monitor.core.tokens import Tokens
-from monitor.encoders._characters import invisible
-from monitor.encoders._passages import NO_CATEGORY, Kind, Sight, learn_passages, restore_passages
+from monitor.encoders._passages import learn_passages, restore_passages
 from monitor.encoders._phrases import PhraseConfig
+from monitor.encoders._sights import Kind
 
 
 class Config(PhraseConfig):
@@ -47,17 +44,7 @@ class TextEncoder:
         return learn_passages(KIND, self.config, self.field, batch)
 
 
-def _look(piece: Texts, tokens: Tokens) -> Sight:  # noqa: ARG001
-    """Every text of one category; its length is all that is counted."""
-    return Sight(piece.lengths[:, None], np.full(len(piece), NO_CATEGORY), (invisible(piece),))
-
-
-KIND = Kind(
-    counts=("length",),
-    oddities=(("invisible characters", "an invisible character as in none"),),
-    category=str,
-    look=_look,
-)
+KIND = Kind(categories=None)
 
 
 def build(config: Config, field: str) -> Encoder:

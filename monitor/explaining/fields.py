@@ -13,7 +13,8 @@ from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
 from monitor.core.printable import printable
 from monitor.core.protocols import Finding
-from monitor.explaining.text import exceeding, portable, shown
+from monitor.explaining.rarity import rarer_than
+from monitor.explaining.text import compared, portable, shown
 
 TOP_FIELDS = 5
 """Fields named in one alert; further ones carry little and nobody reads them."""
@@ -24,63 +25,75 @@ Explain = Callable[[str, F32, F32, F32], Finding]
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """One row that alerts: encoded values and reconstruction, [total], and the error of each feature, [features]."""
+    """One row that alerts: what it is and what was expected, [total], and the blame of each feature, [features], >= 0.
+
+    ``field_errors`` are the distances from what was expected; they tell between features without any blame. ``rarity``
+    is that of the row and ``field_rarities`` [features] are those of its features, in bans, if the score tells.
+    """
 
     values: F32
-    reconstruction: F32
+    expected: F32
+    blame: F64
     field_errors: F64
+    rarity: float | None = None
+    field_rarities: F64 | None = None
 
 
-def contributions(errors: F64, benign_means: Sequence[float]) -> F64:
-    """Each field's share of the error in excess of what benign records have, [features]: 0 to 1, adding up to 1.
-
-    All 0 when no field exceeds its benign mean.
-    """
-    excess = np.clip(np.nan_to_num(errors) - np.asarray(benign_means), 0, None)
-    largest = float(excess.max(initial=0.0))
+def contributions(blame: F64) -> F64:
+    """Each field's share of the blame, [features]: 0 to 1, adding up to 1; all 0 when there is none."""
+    largest = float(blame.max(initial=0.0))
     if largest == 0:
-        return np.zeros(len(excess))
-    shares: F64 = excess / largest  # first, so that the sum of huge errors stays finite
+        return np.zeros(len(blame))
+    shares: F64 = blame / largest  # first, so that the sum of huge numbers stays finite
     shares /= shares.sum()
     return shares
 
 
+def ranked(shares: F64, errors: F64) -> I64:
+    """All fields, the largest share first, of equal shares the largest error."""
+    return np.lexsort((-errors, -shares))  # last key first; equal ones keep the order of the layout
+
+
 def blamed(shares: F64, errors: F64) -> I64:
     """The fields to name, the largest share first; when no field has any, the one with the largest error."""
-    order = np.lexsort((-errors, -shares))[:TOP_FIELDS]  # last key first; equal ones keep the order of the layout
+    order = ranked(shares, errors)[:TOP_FIELDS]
     return order[: max(1, int((shares[order] > 0).sum()))]
 
 
 def field_findings(
-    anomaly: Anomaly, layout: Layout, benign_means: Sequence[float], actual: Mapping[str, Any], explain: Explain
+    anomaly: Anomaly, layout: Layout, actual: Mapping[str, Any], explain: Explain, *, every: bool = False
 ) -> tuple[FieldFinding, ...]:
-    """The five fields to blame most, in falling order.
+    """The five fields to blame most, or every one, in falling order.
 
     Args:
         anomaly: the row.
         layout: the columns of each feature.
-        benign_means: mean error of each feature in calibration.
         actual: the record's values by feature name, in their own units; one that is not there is missing.
         explain: asks the feature's encoder.
+        every: also those that nobody would blame.
     """
-    shares = contributions(anomaly.field_errors, benign_means)
+    choose = ranked if every else blamed
+    shares = contributions(anomaly.blame)
     findings: list[FieldFinding] = []
-    for index in blamed(shares, anomaly.field_errors):
+    for index in choose(shares, anomaly.field_errors):
         block = layout.blocks[index]
         columns = slice(block.start, block.stop)
         novelty = anomaly.values[block.novelty_start : block.novelty_stop]
-        finding = explain(block.feature, anomaly.values[columns], novelty, anomaly.reconstruction[columns])
-        findings.append(_named(block.feature, actual.get(block.feature), finding, float(shares[index])))
+        finding = explain(block.feature, anomaly.values[columns], novelty, anomaly.expected[columns])
+        rarity = None if anomaly.field_rarities is None else float(anomaly.field_rarities[index])
+        findings.append(_named(block.feature, actual.get(block.feature), finding, float(shares[index]), rarity))
     return tuple(findings)
 
 
-def summarise(stream: str, findings: Sequence[FieldFinding], score: float, threshold: float) -> str:
+def summarise(
+    stream: str, findings: Sequence[FieldFinding], score: float, threshold: float, rarity: float | None = None
+) -> str:
     """The sentence a person reads at night: the worst field, what was expected, how bad it is.
 
     One printable line however hostile the record. ``web: duration_ms is 9120, expected about 43 (benign 3.1 to 250):
-    above everything benign; score 4.2, limit 1``
+    above everything benign; rarer than 1 in 10,000 benign records (score 4.2, limit 1)``. ``rarity`` is in bans.
     """
-    verdict = f"score {exceeding(score, threshold)}, limit {threshold:g}"
+    verdict = _verdict(score, threshold, rarity)
     if not findings:
         return f"{printable(stream)}: the record as a whole is unusual; {verdict}"
     worst = findings[0]
@@ -92,7 +105,29 @@ def summarise(stream: str, findings: Sequence[FieldFinding], score: float, thres
     return f"{', '.join(filter(None, parts))}{benign}{reason}{_others(findings[1:])}; {verdict}"
 
 
-def _named(feature: str, actual: Any, finding: Finding, share: float) -> FieldFinding:
+def reassure(
+    stream: str, findings: Sequence[FieldFinding], score: float, threshold: float, rarity: float | None = None
+) -> str:
+    """The same for a record that does not alert, as printable; says so where it is rare all the same.
+
+    ``web: within the limit (score 0.31, limit 1); agent stands out most``
+    """
+    rare = rarer_than(rarity)
+    inside = f"within the limit, though {rare}" if rare else "within the limit"
+    most = f"; {printable(findings[0].name)} stands out most" if findings and findings[0].contribution else ""
+    return f"{printable(stream)}: {inside} ({_figures(score, threshold)}){most}"
+
+
+def _verdict(score: float, threshold: float, rarity: float | None) -> str:
+    rare, figures = rarer_than(rarity), _figures(score, threshold)
+    return f"{rare} ({figures})" if rare else figures
+
+
+def _figures(score: float, threshold: float) -> str:
+    return f"score {compared(score, threshold)}, limit {threshold:g}"
+
+
+def _named(feature: str, actual: Any, finding: Finding, share: float, rarity: float | None) -> FieldFinding:
     return FieldFinding(
         name=feature,
         actual=portable(actual),
@@ -100,6 +135,7 @@ def _named(feature: str, actual: Any, finding: Finding, share: float) -> FieldFi
         benign_range=finding.benign_range,
         contribution=share,
         reason=finding.reason,
+        rarity=rarity,
     )
 
 

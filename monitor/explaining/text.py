@@ -47,18 +47,19 @@ def portable(value: Any) -> Any:
     return shown(value)
 
 
-def exceeding(score: float, threshold: float) -> str:
-    """A score with as few digits, three at least, as show that it exceeds the threshold.
+def compared(score: float, threshold: float) -> str:
+    """A score with as few digits, three at least, as show whether it exceeds the threshold.
 
-    >>> exceeding(4.2, 1), exceeding(1.00004, 1), exceeding(123456.0, 1), exceeding(1e30, 1)
-    ('4.2', '1.00004', '123,456', 'over 1,000,000')
+    >>> compared(4.2, 1), compared(1.00004, 1), compared(0.31, 1), compared(123456.0, 1), compared(1e30, 1)
+    ('4.2', '1.00004', '0.31', '123,456', 'over 1,000,000')
     """
+    exceeds = score > threshold
     if score >= 1e6:
         return "over 1,000,000"
     if score >= 1000 and round(score) > threshold:
         return f"{score:,.0f}"
     texts = [f"{score:.{digits}g}" for digits in range(3, 18)]
-    return next((text for text in texts if float(text) > threshold), texts[-1])
+    return next((text for text in texts if (float(text) > threshold) == exceeds), texts[-1])
 
 
 def _cut(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.core.accounting import Memory, MemoryChange
 from monitor.core.arrays import F32, Column
 from monitor.core.errors import BundleError, DataError, StateError
 from monitor.core.features import Block, FeatureMatrix, Layout
@@ -29,6 +30,11 @@ class Feature:
     config: Mapping[str, Any]
     fields: tuple[Field, ...]
     encoder: FittedEncoder
+
+    @property
+    def made_by(self) -> str:
+        """Kind, field and options as text: what is remembered of keys means the same to whoever has the same."""
+        return json.dumps([self.kind, self.field, self.config], sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,13 @@ class FeatureSpace:
 
     @cached_property
     def needs_context(self) -> bool:
-        """Whether a feature reads the event time or the key: those that read no field do."""
-        return any(not feature.fields for feature in self.features)
+        """Whether a feature reads the event time or the key: those that read no field, or remember keys, do."""
+        return any(not f.fields or isinstance(f.encoder, KeyedEncoder) for f in self.features)
+
+    @cached_property
+    def needs_time(self) -> bool:
+        """Whether a feature reads the event time: those that read no field do, and those that say so."""
+        return any(not f.fields or getattr(f.encoder, "timed", False) for f in self.features)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -176,11 +187,7 @@ class FeatureSpace:
 
     def keyed_state(self) -> dict[str, Any]:
         """What features remember of each key, by feature, as plain JSON: to be kept with the progress."""
-        return {
-            feature.name: feature.encoder.keyed_state()
-            for feature in self.features
-            if isinstance(feature.encoder, KeyedEncoder)
-        }
+        return {feature.name: encoder.keyed_state() for feature, encoder in self._keyed}
 
     def load_keyed_state(self, state: Mapping[str, Any]) -> None:
         """Take over what ``keyed_state`` gave out. Features it does not know start empty.
@@ -188,12 +195,35 @@ class FeatureSpace:
         Raises:
             StateError: it is damaged; features before the damaged one have taken theirs over.
         """
-        for feature in self.features:
-            if isinstance(feature.encoder, KeyedEncoder) and feature.name in state:
+        for feature, encoder in self._keyed:
+            if feature.name in state:
                 try:
-                    feature.encoder.load_keyed_state(state[feature.name])
+                    encoder.load_keyed_state(state[feature.name])
                 except StateError as error:
                     raise StateError(f"feature {feature.name!r}: {error}") from error
+
+    def memories(self) -> dict[str, Memory]:
+        """What features remember of each key, by feature; it is read when it is asked for."""
+        return {feature.name: Memory(feature.made_by, encoder.keyed_state) for feature, encoder in self._keyed}
+
+    def memory_changes(self) -> tuple[MemoryChange, ...]:
+        """What changed in it since this was asked last, or since it was taken over: to be committed with the batch."""
+        changes = [(feature, encoder.keyed_changes()) for feature, encoder in self._keyed]
+        return tuple(MemoryChange(feature.name, feature.made_by, *change) for feature, change in changes if any(change))
+
+    def take_over(self, memories: Mapping[str, Memory]) -> dict[str, str]:
+        """Go on with what these features remembered, at the last commit or in the model before this one.
+
+        Returns:
+            Of each that cannot be taken over, why not; those features begin empty.
+        """
+        reasons = {name: _take_over(self._by_name.get(name), memory) for name, memory in memories.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    @cached_property
+    def _keyed(self) -> tuple[tuple[Feature, KeyedEncoder], ...]:
+        """The features that remember keys."""
+        return tuple((f, f.encoder) for f in self.features if isinstance(f.encoder, KeyedEncoder))
 
     def _check_finite(self, values: F32) -> None:
         for feature, block in zip(self.features, self.layout.blocks, strict=True):
@@ -201,6 +231,19 @@ class FeatureSpace:
                 if not np.isfinite(view).all():
                     row = int(np.flatnonzero(~np.isfinite(view).all(axis=1))[0])
                     raise FloatingPointError(f"feature {feature.name!r} ({feature.kind}): row {row} is not finite")
+
+
+def _take_over(feature: Feature | None, memory: Memory) -> str | None:
+    """Why a feature cannot go on with a memory; None when it does."""
+    if feature is None or not isinstance(feature.encoder, KeyedEncoder):
+        return "the model has no such feature any more"
+    if feature.made_by != memory.made_by:
+        return "the feature's kind, field or options are others now"
+    try:
+        feature.encoder.load_keyed_state(memory.state())
+    except StateError as error:
+        return str(error)
+    return None
 
 
 def _views(values: F32, block: Block) -> tuple[F32, F32]:

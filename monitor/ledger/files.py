@@ -72,8 +72,30 @@ def open_reader(directory: Path) -> sqlite3.Connection:
     except PermissionError as error:
         raise PermissionDeniedError(f"may not read {file}: {error.strerror}") from error
     except DAMAGED_OR_BUSY as error:
-        raise translated(error, file) from error
+        found = translated(error, file)
+        if isinstance(found, LedgerUnavailableError):
+            _require_rights(file)
+        raise found from error
     return connection
+
+
+def _require_rights(file: Path) -> None:
+    """Tell a reader that lacks rights from one that has met a fault of the disk.
+
+    Asked and not tried: to open the file and close it again would give up the locks that this process holds on it.
+
+    Raises:
+        PermissionDeniedError: a file of the ledger may not be read, or one that has to stand beside it not be made.
+    """
+    parts = [part for suffix in ("", "-wal", "-shm") if (part := file.with_name(NAME + suffix)).exists()]
+    unread = next((part for part in parts if not os.access(part, os.R_OK, effective_ids=True)), None)
+    if unread is not None:
+        raise PermissionDeniedError(f"may not read {unread}; run this as the daemon's user")
+    if len(parts) == 1 and not os.access(file.parent, os.W_OK, effective_ids=True):
+        raise PermissionDeniedError(
+            f"may not read {file}: while no daemon runs, that takes the right to write in {file.parent}; "
+            "run this as the daemon's user"
+        )
 
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:

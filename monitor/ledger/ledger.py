@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from monitor.core.accounting import Counts, DeadLetter, FileState, Outcome
+from monitor.core.accounting import Counts, DeadLetter, FileState, Memory, Outcome
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import CannotCreateError, PermissionDeniedError
-from monitor.ledger import files, history, outbox, progress
+from monitor.ledger import files, history, memories, outbox, progress
 from monitor.ledger.errors import DAMAGED_OR_BUSY, FAULTS, translated
 from monitor.ledger.lock import DirectoryLock
 from monitor.ledger.outbox import Retention
@@ -124,6 +126,8 @@ class Ledger:
         if outcome.dead_letters:
             history.bury(connection, outcome.stream, outcome.dead_letters, now)
             progress.add_one(connection, outcome.stream, history.DEAD_LETTERS, len(outcome.dead_letters))
+        memories.drop(connection, outcome.stream, outcome.dropped)
+        memories.change(connection, outcome.stream, outcome.memories)
 
     def resume(self, stream: str) -> list[FileState]:
         """What is known of the stream's files; empty means that it has never committed anything."""
@@ -160,6 +164,16 @@ class Ledger:
     def _totals(self, stream: str) -> dict[str, int]:
         with self._query() as connection:
             return progress.totals(connection, stream)
+
+    def memories(self, stream: str) -> dict[str, Memory]:
+        """What the stream remembers of keys as of the last commit, by name; each is read when it is asked for."""
+        with self._query() as connection:
+            held = memories.held(connection, stream)
+        return {name: Memory(made_by, partial(self._memory, stream, name)) for name, made_by in held.items()}
+
+    def _memory(self, stream: str, name: str) -> Mapping[str, Any]:
+        with self._query() as connection:
+            return memories.state(connection, stream, name)
 
     # -- outbox ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 The integer key of ``outbox`` only grows, so that a commit touches the last page alone: with random keys every commit
 dirtied pages all over the file, and under a crash loop nothing progressed. Tables with other keys (files, counters,
-cursors) have few rows. Device and inode numbers are text: they are unsigned 64-bit, SQLite's integers are signed.
+cursors) have few rows; only ``remembered`` has as many as there are keys remembered, and a commit writes those it saw.
+Device and inode numbers are text: they are unsigned 64-bit, SQLite's integers are signed.
 Paths are blobs: file names need not be UTF-8.
 """
 
@@ -14,9 +15,19 @@ from types import MappingProxyType
 
 from monitor.core.errors import StateError
 
-VERSION = 1
+VERSION = 2
 
-TABLES = """
+MEMORIES = """
+CREATE TABLE memories (
+  id INTEGER PRIMARY KEY, stream TEXT NOT NULL, name TEXT NOT NULL, made_by TEXT NOT NULL,
+  version INTEGER NOT NULL, seen INTEGER NOT NULL, UNIQUE (stream, name)
+);
+CREATE TABLE remembered (
+  memory INTEGER NOT NULL, key BLOB NOT NULL, seen INTEGER NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (memory, key)
+) WITHOUT ROWID;
+"""
+
+TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (
   stream TEXT NOT NULL, file_id TEXT NOT NULL, epoch INTEGER NOT NULL, offset INTEGER NOT NULL,
@@ -40,9 +51,10 @@ CREATE TABLE dead_letters (
   bytes INTEGER NOT NULL, committed_at REAL NOT NULL
 );
 CREATE INDEX dead_letters_stream ON dead_letters (stream, seq, bytes);
+{MEMORIES}
 """
 
-MIGRATIONS: Mapping[int, str] = MappingProxyType({})
+MIGRATIONS: Mapping[int, str] = MappingProxyType({1: MEMORIES})
 """``MIGRATIONS[n]`` turns a file of version n into one of version n + 1."""
 
 

@@ -8,7 +8,8 @@ manifest has the hash of every other file, and the canary rows prove that this m
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,24 @@ from torch import Tensor
 from monitor.core.arrays import F32
 from monitor.core.errors import BundleError, DataError
 from monitor.core.features import Layout
+from monitor.core.limit import Limit
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder
-from monitor.model.calibration import Calibration
+from monitor.model.calibration import Calibration, ScoreRange
 from monitor.model.files import read_regular
 from monitor.model.history import History
 from monitor.model.inference import Inference
-from monitor.model.manifest import MANIFEST, WEIGHTS, Canary, DataSummary, FileRecord, Manifest, decode, digest
+from monitor.model.manifest import (
+    EVIDENCE,
+    MANIFEST,
+    WEIGHTS,
+    Canary,
+    DataSummary,
+    FileRecord,
+    Manifest,
+    decode,
+    digest,
+)
 
 CURRENT = "current"
 
@@ -48,7 +60,11 @@ CANARY_TOLERANCE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class BundleContents:
-    """All that is published of a model. ``features`` is plain JSON that only the encoders understand."""
+    """All that is published of a model.
+
+    ``features`` is plain JSON that only the encoders understand; ``evidence``, tensors that only the score ``score`` of
+    which it is the range does. Without them the score is the plain L1.
+    """
 
     stream: str
     module: Autoencoder
@@ -60,6 +76,10 @@ class BundleContents:
     canary: Canary
     data: DataSummary
     history: History
+    sections: Mapping[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    score: ScoreRange | None = None
+    evidence: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    limit: Limit | None = None  # what to expect above the threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +137,10 @@ def verify(path: Path) -> Bundle:
     contents = {name: _checked(path / name, record) for name, record in manifest.files.items()}
     module = _network(path, manifest, contents[WEIGHTS])
     _sing(path, manifest, module)
-    return Bundle(_contents(path, manifest, module), path.name, sha256, manifest.created, path, manifest.files)
+    evidence = _evidence(path, manifest, contents.get(EVIDENCE))
+    return Bundle(
+        _contents(path, manifest, module, evidence), path.name, sha256, manifest.created, path, manifest.files
+    )
 
 
 def versions(root: Path, stream: str) -> list[str]:
@@ -177,11 +200,26 @@ def _checked(path: Path, record: FileRecord) -> bytes:
     return data
 
 
-def _network(path: Path, manifest: Manifest, data: bytes) -> Autoencoder:
+def _evidence(path: Path, manifest: Manifest, data: bytes | None) -> dict[str, Tensor]:
+    if (data is None) != (manifest.score is None):
+        raise BundleError(f"{path}: {EVIDENCE} and the score in {MANIFEST} belong together, and one is missing")
+    tensors = {} if data is None else _tensors(path / EVIDENCE, data)
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{path / EVIDENCE}: tensor {name!r} has values that are not finite")
+    return tensors
+
+
+def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = load_tensors(data)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise BundleError(f"{path / WEIGHTS}: not a safetensors file: {error}") from error
+        raise BundleError(f"{path}: not a safetensors file: {error}") from error
+    return tensors
+
+
+def _network(path: Path, manifest: Manifest, data: bytes) -> Autoencoder:
+    tensors = _tensors(path / WEIGHTS, data)
     expected = _shapes(manifest.widths)
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected:
@@ -228,7 +266,7 @@ def _sing(path: Path, manifest: Manifest, module: Autoencoder) -> None:
         )
 
 
-def _contents(path: Path, manifest: Manifest, module: Autoencoder) -> BundleContents:
+def _contents(path: Path, manifest: Manifest, module: Autoencoder, evidence: Mapping[str, Tensor]) -> BundleContents:
     return BundleContents(
         stream=manifest.stream,
         module=module,
@@ -240,4 +278,8 @@ def _contents(path: Path, manifest: Manifest, module: Autoencoder) -> BundleCont
         canary=manifest.canary,
         data=manifest.data,
         history=manifest.history,
+        sections=manifest.sections,
+        score=manifest.score,
+        evidence=evidence,
+        limit=manifest.limit,
     )

@@ -69,6 +69,37 @@ class Calibration:
         return (np.asarray(errors, dtype=np.float64) - self.low) / self.unit
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """The benign range of a score that is not the plain L1: ``low`` is 0, ``limit`` is 1.
+
+    Scores are averaged over the last ``average`` records of a key.
+    """
+
+    method: str
+    low: float
+    limit: float
+    average: int = 1
+
+    def score(self, values: F64) -> F64:
+        """0 at ``low`` and 1 at ``limit``, [n] like ``values``; growing."""
+        scores: F64 = (values - self.low) / self._unit
+        return scores
+
+    def value(self, score: float) -> float:
+        """What has this score."""
+        return self.low + score * self._unit
+
+    @property
+    def _unit(self) -> float:
+        return max(self.limit - self.low, NOISE * max(1.0, self.limit))
+
+
+def method_of(score: ScoreRange | None) -> str:
+    """The method of the score that has this range; without one it is the plain L1."""
+    return "l1" if score is None else score.method
+
+
 def calibrate(errors: F32 | F64, fields: F64) -> Calibration:
     """The benign range of errors.
 

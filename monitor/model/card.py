@@ -35,7 +35,8 @@ def card(manifest: Manifest) -> str:
         f"- Learned from {data.train:,} benign records; {data.early_stop:,} more told it when to stop.",
         f"- Calibrated with {calibrated}: {errors}.{STATES[calibration.state]}",
         *learned,
-        f"- Alerts above a score of {manifest.threshold:g}, where 1 is the worst of those records.",
+        f"- Scored by {_method(manifest)}.",
+        f"- Alerts above a score of {manifest.threshold:g}{_expectation(manifest)}.",
         f"- Layers: {layers}. Weights of epoch {manifest.history.best_epoch} of {len(manifest.history.epochs)}.",
         "",
         "| feature | network columns | novelty columns | mean benign error |",
@@ -44,6 +45,22 @@ def card(manifest: Manifest) -> str:
     means = zip(manifest.layout, calibration.field_means, strict=True)
     lines += [f"| {_cell(name)} | {wide} | {novel} | {mean:.4g} |" for (name, wide, novel), mean in means]
     return "\n".join(lines) + "\n"
+
+
+def _method(manifest: Manifest) -> str:
+    score = manifest.score
+    if score is None:
+        return "l1, the summed error of the network: 1 is the worst of those records"
+    averaged = f", the mean of a key's last {score.average}" if score.average > 1 else ""
+    return f"{score.method}, how rare a record or its worst field is{averaged}: 1 is the limit found with those records"
+
+
+def _expectation(manifest: Manifest) -> str:
+    """What the limit promises, of all records and of a day, as far as it is known."""
+    limit = manifest.limit
+    if limit is None:
+        return ""
+    return f": {limit.text()}" + (f" ({limit.share_text()})" if limit.daily else "")
 
 
 def _cell(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +15,15 @@ import numpy as np
 from monitor.core.arrays import F32
 from monitor.core.errors import BundleError
 from monitor.core.features import Layout
-from monitor.model.calibration import Calibration
+from monitor.core.limit import Limit
+from monitor.model.calibration import Calibration, ScoreRange
 from monitor.model.history import History
 
 FORMAT = 1
 """Version of the bundle's format; a program reads its own and older ones."""
 
-MANIFEST, WEIGHTS, CARD = "manifest.json", "weights.safetensors", "MODEL.md"
+MANIFEST, WEIGHTS, EVIDENCE = "manifest.json", "weights.safetensors", "evidence.safetensors"
+CARD = "MODEL.md"
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a file of a bundle may be called: no directory, nothing hidden."""
@@ -66,7 +68,10 @@ class DataSummary:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The file as it stands; ``layout`` lists (feature, network columns, novelty columns), ``widths`` every layer."""
+    """The file as it stands; ``layout`` lists (feature, network columns, novelty columns), ``widths`` every layer.
+
+    ``sections`` are the other sections of the configuration that the model was made by: ``score`` and ``alert``.
+    """
 
     format: int
     created: str  # RFC 3339 UTC
@@ -83,6 +88,9 @@ class Manifest:
     data: DataSummary
     history: History
     files: dict[str, FileRecord]
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    score: ScoreRange | None = None  # None: the plain L1 score
+    limit: Limit | None = None
 
     def __post_init__(self) -> None:
         columns = sum(network for _, network, _ in self.layout)

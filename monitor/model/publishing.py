@@ -20,7 +20,18 @@ from monitor.core.errors import BundleError, CannotCreateError, PermissionDenied
 from monitor.model.bundle import CURRENT, VERSION, BundleContents, current_version, stream_directory, verify, versions
 from monitor.model.card import card
 from monitor.model.files import sync_directory, write_synced
-from monitor.model.manifest import CARD, FILE_NAME, FORMAT, MANIFEST, WEIGHTS, FileRecord, Manifest, digest, encode
+from monitor.model.manifest import (
+    CARD,
+    EVIDENCE,
+    FILE_NAME,
+    FORMAT,
+    MANIFEST,
+    WEIGHTS,
+    FileRecord,
+    Manifest,
+    digest,
+    encode,
+)
 
 TEMPORARY = ".tmp-"
 """Prefix of what is unfinished; whoever holds the lock may delete it."""
@@ -128,10 +139,13 @@ def _write(directory: Path, contents: BundleContents, stamp: datetime, attachmen
 
 def _fill(draft: Path, contents: BundleContents, stamp: datetime, attachments: Mapping[str, bytes]) -> str:
     tensors = {name: tensor.contiguous().cpu() for name, tensor in contents.module.state_dict().items()}
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in (*tensors.values(), *contents.evidence.values())):
         raise BundleError(f"stream {contents.stream}: the weights are not finite; nothing was published")
     files = {**attachments, WEIGHTS: save_tensors(tensors)}
-    strange = [name for name in attachments if not FILE_NAME.fullmatch(name) or name in {MANIFEST, CARD, WEIGHTS}]
+    if contents.evidence:
+        files[EVIDENCE] = save_tensors({name: tensor.contiguous().cpu() for name, tensor in contents.evidence.items()})
+    own = {MANIFEST, CARD, WEIGHTS, EVIDENCE}
+    strange = [name for name in attachments if not FILE_NAME.fullmatch(name) or name in own]
     if strange:
         raise BundleError(f"attachment {strange[0]!r} is not a plain file name, or the bundle's own")
     manifest = _manifest(contents, stamp, {})
@@ -165,6 +179,9 @@ def _manifest(contents: BundleContents, stamp: datetime, files: dict[str, FileRe
             data=contents.data,
             history=contents.history,
             files=files,
+            sections=dict(contents.sections),
+            score=contents.score,
+            limit=contents.limit,
         )
     except (ValueError, TypeError) as error:
         raise BundleError(f"stream {contents.stream}: {error}; nothing was published") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -42,6 +42,8 @@ def column(values: Sequence[Any], kind: FieldType, *, booleans: bool = True) -> 
             return _booleans(values)
         case FieldType.VECTOR:
             return _vectors(values, booleans)
+        case FieldType.TEXTS:
+            return _lists_of_texts(values)
 
 
 def natural_type(values: Sequence[Any]) -> FieldType:
@@ -55,6 +57,8 @@ def natural_type(values: Sequence[Any]) -> FieldType:
         elements = set(map(type, chain.from_iterable(value for value in values if value)))
         if elements and elements <= {int, float}:
             return FieldType.VECTOR
+        if elements - {type(None)} == {str}:
+            return FieldType.TEXTS
     return FieldType.TEXT
 
 
@@ -133,13 +137,21 @@ def _boolean(value: Any) -> bool | None:
 
 def _vectors(values: Sequence[Any], booleans: bool) -> Column:
     """Elements that are no number are NaN and keep their place; a text may be a vector too."""
-    lists = [value if isinstance(value, list) else () for value in values]
-    offsets = np.cumsum([0, *map(len, lists)])
-    elements = _numbers(tuple(chain.from_iterable(lists)), booleans)
-    absent = pa.array([not isinstance(value, list) for value in values], pa.bool_())
-    vectors = pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), pc.fill_null(elements, np.nan), type=ARROW_TYPES[FieldType.VECTOR], mask=absent
-    )
+    vectors = _lists(values, lambda elements: pc.fill_null(_numbers(elements, booleans), np.nan), FieldType.VECTOR)
     if str in set(map(type, values)):
         return pc.coalesce(vectors, to_vector(_only_texts(values)))
     return vectors
+
+
+def _lists_of_texts(values: Sequence[Any]) -> Column:
+    """Elements that are no text are their JSON text; null stays null."""
+    return _lists(values, _texts, FieldType.TEXTS)
+
+
+def _lists(values: Sequence[Any], convert: Callable[[Sequence[Any]], Column], kind: FieldType) -> Column:
+    """The values that are lists, their elements converted together; everything else is missing."""
+    lists = [value if isinstance(value, list) else () for value in values]
+    offsets = pa.array(np.cumsum([0, *map(len, lists)]), pa.int32())
+    absent = pa.array([not isinstance(value, list) for value in values], pa.bool_())
+    elements = convert(tuple(chain.from_iterable(lists)))
+    return pa.ListArray.from_arrays(offsets, elements, type=ARROW_TYPES[kind], mask=absent)

@@ -256,13 +256,18 @@ def _run(
 
 def _rescored(space: FeatureSpace, scorer: L1Scorer, sample: Sample, damaged: Columns) -> F64:
     """Scores [n] of the sample with some columns damaged; only features that read one of them are encoded again."""
-    touched = {f.name for f in _damageable(space) if not damaged.keys().isdisjoint(f.fields)}
-    part = replace(space, features=tuple(f for f in space.features if f.name in touched))
-    encoded = part.encode(replace(sample.records, columns={**sample.records.columns, **damaged}))
-    values = sample.values.copy()
+    touched = [feature for feature in _damageable(space) if not damaged.keys().isdisjoint(feature.fields)]
+    records = replace(sample.records, columns={**sample.records.columns, **damaged})
+    return scorer.score(encoded_again(space, touched, records, sample.values)).scores
+
+
+def encoded_again(space: FeatureSpace, touched: Sequence[Feature], records: RecordBatch, values: F32) -> FeatureMatrix:
+    """``values`` [n, total], the records as encoded before something happened to them, with some features anew."""
+    encoded = replace(space, features=tuple(touched)).encode(records)
     blocks = {block.feature: block for block in space.layout.blocks}
+    values = values.copy()
     for new in encoded.layout.blocks:
         old = blocks[new.feature]
         values[:, old.start : old.stop] = encoded.values[:, new.start : new.stop]
         values[:, old.novelty_start : old.novelty_stop] = encoded.values[:, new.novelty_start : new.novelty_stop]
-    return scorer.score(FeatureMatrix(values, space.layout)).scores
+    return FeatureMatrix(values, space.layout)

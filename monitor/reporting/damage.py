@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core import differences
 from monitor.core.arrays import F64, I64, Bools, Column
-from monitor.core.columns import nulls
+from monitor.core.columns import ARROW_TYPES, nulls
 from monitor.core.records import Field, FieldType, RecordBatch
 
 Columns: TypeAlias = dict[Field, Column]
@@ -96,7 +97,7 @@ def combined(damages: Sequence[Damage], fields: Sequence[Sequence[Field]]) -> Da
 
 def differing(before: Columns, after: Columns) -> Bools:
     """Rows [n] in which some column has another value than before."""
-    changes = [_differs(column, after[field]) for field, column in before.items()]
+    changes = [differences.differing(column, after[field]) for field, column in before.items()]
     different: Bools = np.logical_or.reduce(changes)
     return different
 
@@ -163,8 +164,10 @@ def _unseen(columns: Columns, random: np.random.Generator) -> Columns:
     letters = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
     made: Columns = {}
     for field, column in columns.items():
-        words = letters[random.integers(len(letters), size=(len(column), TOKEN_LETTERS))]
-        made[field] = pa.array([word.tobytes().decode() for word in words], pa.string())
+        drawn = letters[random.integers(len(letters), size=(len(column), TOKEN_LETTERS))]
+        words = [word.tobytes().decode() for word in drawn]
+        whole = [[word] for word in words] if field.type is FieldType.TEXTS else words
+        made[field] = pa.array(whole, ARROW_TYPES[field.type])
     return made
 
 
@@ -235,33 +238,6 @@ def _spread(columns: Columns) -> float:
         return 1.0
     low, high = np.quantile(values, SPREAD_QUANTILES)
     return float(high - low or values.max() - values.min() or abs(values[0]) or 1.0)
-
-
-def _differs(before: Column, after: Column) -> Bools:
-    if pa.types.is_list(before.type):
-        return _lists_differ(before, after)
-    missing = _bools(before.is_null()), _bools(after.is_null())
-    unequal = _bools(pc.fill_null(pc.not_equal(before, after), False))
-    if pa.types.is_floating(before.type):  # NaN is not equal to itself, and yet unchanged
-        unequal &= ~(_bools(pc.fill_null(pc.is_nan(before), False)) & _bools(pc.fill_null(pc.is_nan(after), False)))
-    different: Bools = (missing[0] != missing[1]) | unequal
-    return different
-
-
-def _lists_differ(before: Column, after: Column) -> Bools:
-    lengths = [pc.list_value_length(column).fill_null(-1).to_numpy(zero_copy_only=False) for column in (before, after)]
-    different: Bools = lengths[0] != lengths[1]
-    rows = np.flatnonzero(~different & (lengths[0] > 0))
-    chosen = pa.array(rows)
-    old, new = (column.take(chosen).flatten().to_numpy(zero_copy_only=False) for column in (before, after))
-    unequal = (old != new) & ~(np.isnan(old) & np.isnan(new))
-    different[np.repeat(rows, lengths[0][rows])[unequal]] = True
-    return different
-
-
-def _bools(column: Column) -> Bools:
-    found: Bools = column.to_numpy(zero_copy_only=False)
-    return found
 
 
 def columns_of(records: RecordBatch, fields: Sequence[Field]) -> Columns:

@@ -101,6 +101,23 @@ class Corrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """One kind of fault planted in one field of benign records: how many are found, and blamed on that field.
+
+    ``records`` counts those that the fault changed. ``named`` is the share of those above the threshold whose alert
+    names the field first (of very many, of a sample); not defined where none is. Faults that move the clock have the
+    field ``event time``, and what remembers earlier records is to blame.
+    """
+
+    field: str
+    fault: str
+    records: int
+    recall: Estimate  # share above the threshold
+    recall_at_rate: Estimate  # share above the threshold that `rate` of the benign records exceed
+    named: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A record that is an image: what it is, what the network made of it, both in the field's own units.
 
@@ -161,4 +178,5 @@ class Evaluation:
     loss: str  # name of the training loss
     accuracy: Estimate = NOT_DEFINED
     mcc: Estimate = NOT_DEFINED  # Matthews correlation, -1 to 1; 0 is guessing
+    planted: tuple[Recovered, ...] = ()
     notes: tuple[str, ...] = ()

@@ -107,3 +107,21 @@ def make_directory(path: Path) -> None:
         raise CannotCreateError(f"{path}: is not a directory; give another name") from None
     except OSError as error:
         raise CannotCreateError(f"{path}: the directory cannot be made: {error.strerror or error}") from error
+
+
+@contextmanager
+def directory_for_results(path: Path) -> Iterator[None]:
+    """``make_directory``, for the work inside the context: when it fails, directories made for nothing are gone again.
+
+    Raises:
+        PermissionDeniedError, CannotCreateError: it cannot be made.
+    """
+    absent = [place for place in (path, *path.parents) if not place.exists()]
+    make_directory(path)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # something is in it: that is somebody's, and so is what is above
+            for place in absent:
+                place.rmdir()
+        raise

@@ -72,6 +72,7 @@ def page(evaluation: Evaluation, drawn: Mapping[str, Drawn]) -> str:
         found_events=facts.found_events(evaluation.events) if evaluation.events else "",
         events=facts.events(evaluation),
         corruptions=facts.corruptions(evaluation),
+        planted=facts.planted(evaluation),
         about=page_facts.about(evaluation),
         plots=drawn,
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import IO, Any, Protocol
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -125,4 +126,19 @@ def _converted(column: Column, kind: Any) -> Column:
         return pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
     if pa.types.is_boolean(kind):
         return to_boolean(texts)
-    return to_vector(texts) if pa.types.is_list(kind) else texts
+    if not pa.types.is_list(kind):
+        return texts
+    if pa.types.is_string(kind.value_type):
+        return pa.array([_list_of_texts(text) for text in texts.to_pylist()], kind)
+    return pa.nulls(len(column), kind) if pa.types.is_list(column.type) else to_vector(texts)
+
+
+def _list_of_texts(text: str | None) -> list[str | None] | None:
+    """The list that a JSON text is, None for any other; an element that is no text is its JSON text, as in a batch."""
+    try:
+        found = None if text is None else msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    if not isinstance(found, list):
+        return None
+    return [item if isinstance(item, str | None) else msgspec.json.encode(item).decode() for item in found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from monitor.core.arrays import Bools
 from monitor.core.printable import printable
 from monitor.reporting import facts
 from monitor.reporting.confusion import rates_of
-from monitor.reporting.evaluation import Confusion, Corrupted, Evaluation, Event
+from monitor.reporting.evaluation import Confusion, Corrupted, Evaluation, Event, Recovered
 from monitor.reporting.labelled import Labelled
 from monitor.reporting.labels import ANOMALOUS, UNLABELLED
 from monitor.reporting.output_file import created
@@ -40,6 +41,7 @@ def as_text(evaluation: Evaluation) -> str:
         _events(evaluation),
         facts.aligned(facts.sweep(evaluation)),
         facts.aligned(facts.corruptions(evaluation)),
+        facts.aligned(facts.planted(evaluation)),
         _notes(evaluation),
     )
     return "\n\n".join(text for section in sections if (text := "\n".join(section))) + "\n"
@@ -58,7 +60,7 @@ def as_json(evaluation: Evaluation) -> bytes:
 
 
 def write_files(evaluation: Evaluation, labelled: Labelled, directory: Path) -> None:
-    """``evaluation.json``, ``scores.csv``, ``sweep.csv``, ``corruptions.csv`` and ``events.csv``.
+    """``evaluation.json``, ``scores.csv``, ``sweep.csv``, ``corruptions.csv``, ``planted.csv`` and ``events.csv``.
 
     Raises:
         CannotCreateError: the directory does not exist or a file cannot be written.
@@ -71,6 +73,7 @@ def write_files(evaluation: Evaluation, labelled: Labelled, directory: Path) -> 
     for name, table in (
         ("sweep", _sweep_table(evaluation.sweep)),
         ("corruptions", _corruption_table(evaluation.corruptions)),
+        ("planted", _planted_table(evaluation.planted)),
         ("events", _event_table(evaluation.events.events if evaluation.events else ())),
     ):
         with created(directory / f"{name}.csv") as file:
@@ -133,15 +136,30 @@ def _corruption_table(rows: Sequence[Corrupted]) -> Any:
         "kind": lambda row: row.kind,
         "strength": lambda row: row.strength,
         "records": lambda row: row.records,
-        "recall": lambda row: row.recall.value,
-        "recall_low": lambda row: _or_none(row.recall.low),
-        "recall_high": lambda row: _or_none(row.recall.high),
-        "recall_at_rate": lambda row: row.recall_at_rate.value,
-        "recall_at_rate_low": lambda row: _or_none(row.recall_at_rate.low),
-        "recall_at_rate_high": lambda row: _or_none(row.recall_at_rate.high),
+        **_estimates("recall", "recall_at_rate"),
         "auroc": lambda row: _or_none(row.auroc),
     }
     return pa.table({name: [get(row) for row in rows] for name, get in getters.items()})
+
+
+def _planted_table(rows: Sequence[Recovered]) -> Any:
+    getters: dict[str, Callable[[Recovered], Any]] = {
+        "field": lambda row: row.field,
+        "fault": lambda row: row.fault,
+        "records": lambda row: row.records,
+        **_estimates("recall", "recall_at_rate", "named"),
+    }
+    return pa.table({name: [get(row) for row in rows] for name, get in getters.items()})
+
+
+def _estimates(*names: str) -> dict[str, Callable[[Any], float | None]]:
+    """Columns of some estimates of a row, each with the ends of its interval."""
+    ends = {"": attrgetter("value"), "_low": attrgetter("low"), "_high": attrgetter("high")}
+    return {name + end: _estimated(attrgetter(name), part) for name in names for end, part in ends.items()}
+
+
+def _estimated(which: Callable[[Any], Any], part: Callable[[Any], float]) -> Callable[[Any], float | None]:
+    return lambda row: _or_none(part(which(row)))
 
 
 def _event_table(events: Sequence[Event]) -> Any:

@@ -16,7 +16,7 @@ from monitor.core.clock import Clock
 from monitor.core.errors import AemonitorError, BundleError, TryLaterError
 from monitor.core.protocols import SourceContext
 from monitor.ledger import Ledger
-from monitor.model.bundle import Bundle
+from monitor.model.calibration import method_of
 from monitor.runtime.byte_queue import ByteQueue
 from monitor.runtime.plan import ModelPipeline, Plan, SinkPlan, StreamPlan
 from monitor.runtime.reader import Reader, StreamInput
@@ -178,19 +178,22 @@ class Daemon:
         if pipeline is None:
             return
         self._scorer.swap({stream.name: pipeline})
-        self._tell_model(stream, pipeline.bundle)
+        self._tell_model(stream.name, pipeline)
         self._health.ready(f"model:{stream.name}")
         if stream.name not in self._inputs:
             self._inputs[stream.name] = self._open(stream)
 
-    def _tell_model(self, stream: StreamPlan, bundle: Bundle) -> None:
-        self._telemetry.stream(stream.name).model(
+    def _tell_model(self, stream: str, pipeline: ModelPipeline) -> None:
+        bundle, contents = pipeline.bundle, pipeline.bundle.contents
+        self._telemetry.stream(stream).model(
             version=bundle.version,
             sha256=bundle.sha256,
+            method=method_of(contents.score),
             created=datetime.fromisoformat(bundle.created).timestamp(),
-            threshold=stream.threshold,
-            low=bundle.contents.calibration.low,
-            high=bundle.contents.calibration.high,
+            threshold=pipeline.threshold,
+            low=contents.calibration.low,
+            high=contents.calibration.high,
+            limit=contents.limit,
         )
 
     def _take_up_models(self) -> None:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.core.protocols import Sink, Source, SourceContext
-from monitor.core.records import RawBatch
 from monitor.ingest.framing import Framer
 from monitor.model.bundle import Bundle
-from monitor.runtime.scorer import Result
+from monitor.runtime.scorer import BatchProcessor
 
 
-class ModelPipeline(Protocol):
+class ModelPipeline(BatchProcessor, Protocol):
     """A stream's data path with the published model it uses."""
 
     @property
     def bundle(self) -> Bundle: ...
-    def process(self, raw: RawBatch) -> Result: ...
+    @property
+    def threshold(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,6 @@ class StreamPlan:
     new_framer: Callable[[], Framer]
     load: Callable[[], ModelPipeline]
     published: Callable[[], str | None]
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True)

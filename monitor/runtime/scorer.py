@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from monitor.core.accounting import Counts, Outcome, Position
+from monitor.core.accounting import Counts, Memory, Outcome, Position
 from monitor.core.arrays import F64
 from monitor.core.clock import Clock
 from monitor.core.errors import UnavailableError
@@ -27,21 +27,33 @@ class Result(Protocol):
     @property
     def scores(self) -> F64: ...
     @property
+    def l1(self) -> F64: ...
+    @property
     def newest_time(self) -> float | None: ...
     @property
     def stage_seconds(self) -> Mapping[str, float]: ...
 
 
 class BatchProcessor(Protocol):
-    """A stream's data path with one model."""
+    """A stream's data path with one model.
+
+    ``memories`` is what it remembers of keys after all that it processed, by name. ``take_over`` goes on with what
+    another held, and says of each that it cannot use why not.
+    """
 
     def process(self, raw: RawBatch) -> Result: ...
+    def memories(self) -> Mapping[str, Memory]: ...
+    def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]: ...
 
 
 class Committer(Protocol):
-    """Makes outcomes durable, all or none; UnavailableError asks to be called again with the same."""
+    """Makes outcomes durable, all or none; UnavailableError asks to be called again with the same.
+
+    ``memories`` is what a stream remembers of keys after the outcomes that were committed, by name.
+    """
 
     def commit(self, outcomes: Sequence[Outcome]) -> None: ...
+    def memories(self, stream: str) -> Mapping[str, Memory]: ...
 
 
 class Scorer(threading.Thread):
@@ -72,19 +84,32 @@ class Scorer(threading.Thread):
         self._failed = failed
         self._committed = committed
         self._pipelines: dict[str, BatchProcessor] = {}
+        self._dropped: dict[str, set[str]] = {}  # by stream: memories that go with the next commit
         self._lock = threading.Lock()  # held while a batch is processed: a swap waits for its end
         self._ending = threading.Event()
         self.totals = Counts()  # of this run
 
     def swap(self, pipelines: Mapping[str, BatchProcessor]) -> None:
-        """Use these pipelines from the next batch on; streams that are not named keep theirs."""
+        """Use these pipelines from the next batch on; streams that are not named keep theirs.
+
+        What is remembered of keys goes on: as the pipeline before has it, or as it was committed last.
+        """
         with self._lock:
-            self._pipelines.update(pipelines)
+            for stream, pipeline in pipelines.items():
+                before = self._pipelines.get(stream)
+                self._hand_over(stream, before.memories() if before else self._ledger.memories(stream), pipeline)
+                self._pipelines[stream] = pipeline
+
+    def _hand_over(self, stream: str, memories: Mapping[str, Memory], pipeline: BatchProcessor) -> None:
+        for name, reason in pipeline.take_over(memories).items():
+            self._telemetry.stream(stream).memory_dropped(name, reason)
+            self._dropped.setdefault(stream, set()).add(name)
 
     def remove(self, stream: str) -> None:
         """Forget a stream; nothing of it may be queued any more."""
         with self._lock:
             self._pipelines.pop(stream, None)
+            self._dropped.pop(stream, None)  # still in the ledger: whoever comes next finds it there
 
     def stop(self) -> None:
         """Ask the thread to end after its current batch."""
@@ -104,14 +129,20 @@ class Scorer(threading.Thread):
     def _batch(self, taken: Sequence[Queued]) -> None:
         seen = [Outcome(item.stream, item.sightings, Counts()) for item in taken if item.sightings]
         with self._lock:
+            dropped = self._drops()
             results = [self._pipelines[item.stream].process(item.raw) for item in taken if item.raw is not None]
-        seconds = self._commit([*seen, *(result.outcome for result in results)])
+        seconds = self._commit([*dropped, *seen, *(result.outcome for result in results)])
         if seconds is None:
             return
         for result in results:
             self._report(result)
         self._telemetry.committed(seconds)
         self._queue.done(len(taken))
+
+    def _drops(self) -> list[Outcome]:
+        """What is to be committed before anything of the pipelines that did not take it over."""
+        dropped, self._dropped = self._dropped, {}
+        return [Outcome(stream, (), Counts(), dropped=sorted(names)) for stream, names in dropped.items()]
 
     def _commit(self, outcomes: Sequence[Outcome]) -> float | None:
         """Commit, again and again while the state directory cannot be written; None when told to stop meanwhile.
@@ -143,6 +174,7 @@ class Scorer(threading.Thread):
             result.scores,
             result.stage_seconds,
             result.newest_time,
+            l1=result.l1,
             dead_letters=len(outcome.dead_letters),
         )
         for alert in outcome.alerts:

@@ -11,7 +11,7 @@ from monitor.core.features import FeatureMatrix, Layout
 from monitor.model.autoencoder import Autoencoder
 from monitor.model.calibration import Calibration
 from monitor.model.inference import SLICE_ROWS, Inference, field_errors
-from monitor.scoring.scores import ScoreBatch
+from monitor.scoring.scores import Attribution, ScoreBatch
 
 
 class L1Scorer:
@@ -40,25 +40,26 @@ class L1Scorer:
             DataError: the matrix has another number of columns than the layout.
         """
         errors = self._inference.errors(matrix.values)
-        return ScoreBatch(errors, self.calibration.score(errors))
+        scores = self.calibration.score(errors)
+        return ScoreBatch(errors, scores, scores)
 
     def reconstruct(self, values: F32) -> F32:
         """Reconstruction [n, total] of some encoded rows [n, total]; novelty columns are 0."""
         return self._inference.reconstruct(values)
 
-    def expected(self, row: F32) -> F32:
-        """What the other features say each feature should be, [total]: its columns with itself hidden (set to 0).
+    def expected(self, values: F32) -> F32:
+        """What each feature of some encoded rows [n, total] should be: the plain reconstruction, [n, total]."""
+        return self.reconstruct(values)
 
-        Costs one pass of as many rows as there are features; meaningful for models trained with ``masking``.
-        """
-        hidden = np.repeat(row[np.newaxis], len(self.layout.blocks), axis=0)  # [features, total]
-        for index, block in enumerate(self.layout.blocks):
-            hidden[index, block.start : block.stop] = 0
-        guesses = self._inference.reconstruct(hidden)
-        expected = np.zeros(self.layout.total, dtype=np.float32)
-        for index, block in enumerate(self.layout.blocks):
-            expected[block.start : block.stop] = guesses[index, block.start : block.stop]
-        return expected
+    def blame(self, values: F32) -> F64:
+        """How far each feature's error exceeds what benign records have, [n, features], >= 0."""
+        errors = np.nan_to_num(self.field_errors(values, self.reconstruct(values)))
+        excess: F64 = np.clip(errors - np.asarray(self.calibration.field_means), 0, None)
+        return excess
+
+    def attribute(self, values: F32) -> Attribution:
+        """What is expected of some encoded rows [n, total], and which features are to blame for their errors."""
+        return Attribution(self.expected(values), self.blame(values))
 
     def latent(self, values: F32) -> F32:
         """Hidden state [n, bottleneck] of some encoded rows [n, total]."""

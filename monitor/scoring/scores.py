@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from monitor.core.arrays import F32, F64
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreBatch:
-    """One error and one score a record; row i is the same record as everywhere else.
+    """Errors and scores of records; row i is the same record as everywhere else.
 
-    ``errors`` are weighted L1 errors, >= 0. ``scores``: 0 = best benign, 1 = worst benign; higher is more anomalous,
-    below 0 is better than anything in calibration. Both always finite. Rows that are not ok have meaningless values.
+    ``errors`` are weighted L1 errors, >= 0, and ``l1`` their scores: 0 = best benign, 1 = worst benign, below 0 better
+    than anything in calibration. ``scores`` are those of the stream's method, which decide: 0 = best benign, 1 = the
+    calibrated limit. Higher is more anomalous. All always finite. Rows that are not ok have meaningless values.
     """
 
     errors: F32  # [n]
     scores: F64  # [n]
+    l1: F64  # [n]
 
     def __len__(self) -> int:
         return len(self.errors)
+
+
+class Attribution(NamedTuple):
+    """What there is to say of a few records, of the features that make them anomalous and of those that do not.
+
+    ``expected`` is what each column should be, 0 in novelty columns; ``blame`` how much of it is each feature's doing,
+    >= 0. Rarities are in bans, >= 0, where the score tells them: 3 means that one benign record in a thousand is as
+    rare. That of a feature is not corrected for their number; it is told with the one blamed most put right.
+    """
+
+    expected: F32  # [n, total]
+    blame: F64  # [n, features]
+    rarity: F64 | None = None  # [n]
+    field_rarities: F64 | None = None  # [n, features]

@@ -14,7 +14,7 @@ PREFIX = "aemonitor_"
 Kind = Literal["counter", "gauge", "histogram", "info"]
 
 SCORE_BOUNDS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
-"""1 is the worst benign record, so the bounds are close together around it; the threshold in use joins them."""
+"""1 is the benign limit, so the bounds are close together around it; the threshold in use joins them."""
 COMMIT_BOUNDS = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 """Seconds: a commit takes 0.2 ms on a quiet disk, 4 ms with fsync, and seconds when the disk is in trouble."""
 
@@ -77,6 +77,14 @@ METRICS: tuple[Metric, ...] = (
         "gauge",
         ("records_in_flight", "stream", "Records read and not yet committed."),
         ("threshold", "stream", "The score above which a record is an alert."),
+        ("expected_false_alert_ratio", "stream", "Share of benign records expected above the threshold."),
+        ("expected_false_alert_upper_ratio", "stream", "The same, at most: the upper end of its 95 % confidence."),
+        (
+            "expected_false_alerts_per_second",
+            "stream",
+            "Alerts expected of benign records; near ones of a key are one.",
+        ),
+        ("expected_false_alerts_upper_per_second", "stream", "The same, at most, with 95 % confidence."),
         ("benign_error_min", "stream", "Smallest L1 error of the model's benign calibration records (score 0)."),
         ("benign_error_max", "stream", "Largest L1 error of the model's benign calibration records (score 1)."),
         ("model_created_timestamp_seconds", "stream", "When the model in use was trained."),
@@ -96,15 +104,15 @@ METRICS: tuple[Metric, ...] = (
     ),
     *_metrics(
         "histogram",
-        ("score", "stream", "Scores of committed records, not below 0; 1 is the worst benign calibration record."),
-        ("score_l1", "stream", "Normalised L1 scores, where the stream alerts on another score."),
+        ("score", "stream", "Scores of committed records, not below 0; 1 is the calibrated limit of the method."),
+        ("score_l1", "stream", "Normalised L1 errors of the same records; 1 is the worst benign calibration record."),
         ("checkpoint_commit_seconds", "", "Time one commit takes."),
     ),
     *_metrics(
         "info",
         ("build_info", "version python torch", "Versions of the program and what it runs on; always 1."),
         ("device_info", "device", "Where the model is computed; always 1."),
-        ("model_info", "stream version sha256", "The model in use; always 1."),
+        ("model_info", "stream version sha256 method", "The model in use and its score method; always 1."),
     ),
 )
 

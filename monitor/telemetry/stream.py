@@ -9,9 +9,18 @@ from collections.abc import Mapping
 from monitor.core.accounting import Counts
 from monitor.core.arrays import F32, F64
 from monitor.core.clock import Clock
+from monitor.core.limit import Limit
 from monitor.telemetry.events import Events
 from monitor.telemetry.names import ABANDON_REASONS, RESET_REASONS, ROTATION_KINDS, SCORE_BOUNDS, STAGES
 from monitor.telemetry.store import Histogram, Store, clamped
+
+DAY_SECONDS = 86_400.0
+EXPECTATIONS = (
+    "expected_false_alert_ratio",
+    "expected_false_alert_upper_ratio",
+    "expected_false_alerts_per_second",
+    "expected_false_alerts_upper_per_second",
+)
 
 COUNTERS = {
     "records_scored_total": "scored",
@@ -63,7 +72,8 @@ class StreamTelemetry:
         for metric, words in families.items():
             for word in words:
                 store.add(0, metric, name, word)
-        store.histogram(Histogram.empty(SCORE_BOUNDS), "score", name)
+        for metric in ("score", "score_l1"):
+            store.histogram(Histogram.empty(SCORE_BOUNDS), metric, name)
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -104,21 +114,23 @@ class StreamTelemetry:
 
         Args:
             counts: the change the batch brings; all of it, not only what was scored.
-            scores: of the scored records, [scored]; above 1 is worse than anything benign.
+            scores: of the scored records, [scored], by the stream's method; above 1 is worse than its limit.
             seconds_by_stage: what each stage of the data path took.
             newest_event_time: seconds since 1970, None or NaN where unknown.
-            l1: the normalised L1 scores, [scored], when the stream alerts on another score.
+            l1: normalised L1 errors of the same records, [scored]; None when the scores are just these.
             field_errors: reconstruction error of each feature, summed over the scored records.
             dead_letters: unparsed records that were kept.
         """
         store, name = self._store, self.name
-        observed = clamped(scores)  # outside the lock: a scrape need not wait for it
+        observed = {
+            "score": clamped(scores),
+            "score_l1": clamped(scores if l1 is None else l1),
+        }  # outside the lock: a scrape need not wait
         with store.lock:
             self._count(counts)
             store.add(dead_letters, "dead_letters_total", name)
-            store.observe(observed, "score", name)
-            if l1 is not None:
-                self._observe_l1(clamped(l1))
+            for metric, values in observed.items():
+                store.observe(values, metric, name)
             for stage, seconds in seconds_by_stage.items():
                 store.add(seconds, "stage_seconds_total", name, store.word("stage_seconds_total", name, stage))
             for field, error in (field_errors or {}).items():
@@ -131,11 +143,6 @@ class StreamTelemetry:
             store.add(getattr(counts, field), metric, name)
         store.add(-counts.read, "records_in_flight", name)
         self._reread = min(self._reread, max(0, int(store.get("records_in_flight", name))))
-
-    def _observe_l1(self, values: F64) -> None:
-        if not self._store.has_histogram("score_l1", self.name):
-            self._store.histogram(Histogram.empty(SCORE_BOUNDS), "score_l1", self.name)
-        self._store.observe(values, "score_l1", self.name)
 
     def _event_time(self, newest: float | None) -> None:
         if newest is not None and math.isfinite(newest):
@@ -168,7 +175,18 @@ class StreamTelemetry:
 
     # -- model -------------------------------------------------------------------------------------------------
 
-    def model(self, *, version: str, sha256: str, created: float, threshold: float, low: float, high: float) -> None:
+    def model(
+        self,
+        *,
+        version: str,
+        sha256: str,
+        created: float,
+        threshold: float,
+        low: float,
+        high: float,
+        method: str = "l1",
+        limit: Limit | None = None,
+    ) -> None:
         """A model was loaded.
 
         Args:
@@ -178,16 +196,19 @@ class StreamTelemetry:
             threshold: the score above which a record is an alert.
             low: smallest L1 error of its benign calibration records.
             high: largest L1 error of its benign calibration records.
+            method: how its score is made.
+            limit: what to expect of benign records, if it is known.
         """
         store, name = self._store, self.name
         with store.lock:
             store.drop("model_info", name)
-            store.set(1, "model_info", name, version, sha256)
+            store.set(1, "model_info", name, version, sha256, method)
             store.set(created, "model_created_timestamp_seconds", name)
             store.set(self._clock.now(), "model_loaded_timestamp_seconds", name)
             store.set(threshold, "threshold", name)
             store.set(low, "benign_error_min", name)
             store.set(high, "benign_error_max", name)
+            self._expect(limit)
             usable = math.isfinite(threshold) and threshold >= 0
             fresh = Histogram.empty((*SCORE_BOUNDS, threshold) if usable else SCORE_BOUNDS)
             # Counts cannot be spread over other buckets afterwards: with another threshold the histogram starts anew.
@@ -195,11 +216,27 @@ class StreamTelemetry:
                 store.histogram(fresh, "score", name)
         self._events.info("model_loaded", stream=name, version=version, threshold=threshold)
 
+    def _expect(self, limit: Limit | None) -> None:
+        """Show what the limit promises, and nothing where it does not: 0 would be a promise, too."""
+        shown: list[float] = []
+        if limit:
+            shown = [limit.share, limit.share_upper]
+        if limit and limit.daily:
+            shown += [limit.daily.expected / DAY_SECONDS, limit.daily.upper / DAY_SECONDS]
+        for metric in EXPECTATIONS:
+            self._store.drop(metric, self.name)
+        for metric, value in zip(EXPECTATIONS, shown, strict=False):  # without days only the first two are known
+            self._store.set(value, metric, self.name)
+
     def model_refused(self, version: str, error: Exception) -> None:
         """A published model was not loaded; the one in use, if any, stays."""
         with self._store.lock:
             self._store.add(1, "model_refusals_total", self.name)
         self._events.error("model_refused", stream=self.name, version=version, message=str(error))
+
+    def memory_dropped(self, name: str, reason: str) -> None:
+        """What a feature remembered of keys is of no use to the model that was loaded; the feature begins empty."""
+        self._events.warning("memory_dropped", stream=self.name, feature=name, reason=reason)
 
     # -- SourceEvents ------------------------------------------------------------------------------------------
 

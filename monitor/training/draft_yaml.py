@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from monitor.core.yaml_scalars import resolve
+from monitor.training.draft_alert import draft_alert
 from monitor.training.inference import Choice, Draft
-
-MARGIN = 1.25
-"""What a draft alerts above. Of n calibration records the worst is exceeded by one benign record in n + 1, mostly by a
-little; what is wrong usually exceeds it by far. The margin trades the faintest faults for the bulk of false alerts."""
 
 
 def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path | None, listen: str | None) -> str:
@@ -57,11 +54,11 @@ def _stream(draft: Draft, paths: Sequence[Path]) -> list[str]:
     lines += _commented(
         "model: {hidden: auto, bottleneck: auto, epochs: 100}", "powers of two between input and bottleneck"
     )
-    lines += _commented("score: {method: l1}", "0 = best benign, 1 = worst benign record of the calibration")
     lines += _commented(
-        f"alert: {{threshold: {MARGIN}}}",
-        "1 is the worst of the calibration; now and then a benign one is a little worse",
+        "score: {method: blend}", "how rare the record or its worst field is; l1 is the plain error of the network"
     )
+    alert, reason = draft_alert(draft.records, draft.times)
+    lines += _commented(f"alert: {alert}", reason)
     lines.append("sinks: [journal]")
     return lines
 

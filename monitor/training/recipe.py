@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from monitor.core.arrays import F32
+from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.core.protocols import Encoder
 from monitor.core.records import RecordBatch
@@ -20,11 +23,25 @@ from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch
 from monitor.model.inference import SLICE_ROWS, Inference
 from monitor.model.manifest import DataSummary
+from monitor.training.blend_fitting import LEAST, FittedBlend, fit_blend
 from monitor.training.fitting import fit
+from monitor.training.limits import blend_range, check_budget, l1_limit
 from monitor.training.splits import Split, split
 
 WIDE = 256
 """Columns from which a second thread pays; below, threads cost far more in waiting for each other than they compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What makes a score and an alert of an error: the ``score:`` and ``alert:`` sections of a stream."""
+
+    score: ScoreConfig
+    alert: AlertConfig
+
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """Both as plain data."""
+        return {"score": self.score.model_dump(mode="json"), "alert": self.alert.model_dump(mode="json")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +57,24 @@ def train(
     records: RecordBatch,
     encoders: Mapping[str, Encoder],
     config: ModelConfig,
-    threshold: float,
+    judging: Judging,
     device: torch.device,
     on_epoch: Callable[[Epoch], None],
+    *,
+    on_step: Callable[[int, int, float], None] = lambda _step, _steps, _loss: None,
 ) -> Trained:
     """Learn ``records`` (all ok, at least ten).
 
     With ``split: time`` encoders and network see the oldest 70 % only; 10 % decide when to stop; the newest 20 % set
-    the benign range. With ``split: none`` all records do all of it.
+    the benign range. With ``split: none`` all records do all of it. A blend learns from the first 80 %; where there is
+    too little to hold out, or nothing but constants, the score is the plain L1 whatever is asked for.
 
     Raises:
         DataError: nothing can be learned from these records, or training diverged.
-        TryLaterError: too few records.
+        TryLaterError: too few records, or too few to keep the budget of false alerts.
+        UsageError: a budget, and no record is held out.
     """
+    check_budget(judging.alert, config.split)
     parts = split(len(records), records.times, config.split)
     features = FeatureSpace.fit(encoders, take(records, parts.order[parts.train]), novelty=config.novelty)
     layout = features.layout
@@ -64,6 +86,14 @@ def train(
     inference = Inference(fitted.module, layout)
     benign = values[parts.calibration]
     calibration = calibrate_network(inference, benign)
+    held_out = take(records, parts.order[parts.calibration])
+    blend = _blended(values, parts, layout, judging.score, config.seed, on_step)
+    if blend:
+        score_range, limit = blend_range(blend.rarity, held_out, judging.score, judging.alert)
+        threshold = judging.alert.threshold
+    else:
+        score_range, limit = None, l1_limit(calibration.score(inference.errors(benign)), held_out, judging.alert)
+        threshold = limit.value
     contents = BundleContents(
         stream=stream,
         module=fitted.module,
@@ -75,8 +105,31 @@ def train(
         canary=canary_of(inference, benign),
         data=_summary(records, parts),
         history=replace(fitted.history, explained=explained_share(inference, benign)),
+        sections=judging.sections(),
+        score=score_range,
+        evidence=blend.blend.state() if blend else {},
+        limit=limit,
     )
     return Trained(contents, features)
+
+
+def _blended(
+    values: F32, parts: Split, layout: Layout, score: ScoreConfig, seed: int, on_step: Callable[[int, int, float], None]
+) -> FittedBlend | None:
+    """The blend, where it is asked for and can be learned."""
+    if score.method != "blend" or not layout.width or parts.count(parts.calibration) < LEAST:
+        return None
+    early = values[parts.train.start : max(parts.train.stop, parts.early_stop.stop)]
+    with threads(1 if layout.width < WIDE else spare_cores()):
+        return fit_blend(
+            early,
+            values[parts.calibration],
+            layout,
+            members=score.members,
+            masking=score.masking,
+            seed=seed,
+            on_step=on_step,
+        )
 
 
 def explained_share(inference: Inference, values: F32) -> float | None:

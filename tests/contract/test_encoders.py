@@ -17,14 +17,21 @@ from hypothesis import strategies as st
 from monitor import plugins
 from monitor.core.arrays import F32, Bools, Column
 from monitor.core.errors import DataError
-from monitor.core.protocols import Encoder, FittedEncoder, KeyedEncoder
+from monitor.core.protocols import Encoder, FittedEncoder, KeyedChanges, KeyedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
 from tests.records import ARROW, part, records
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "boolean": {"values": {"values": ["GET", "POST"]}},
+    "counts": {
+        "lists": {"bigrams": True, "mask": True, "min_count": 1},
+        "tumbling": {"window": "tumbling", "seconds": 43_210, "lateness": 50_000, "max_keys": 2, "bigrams": True},
+        "sliding": {"window": "sliding", "seconds": 100_000, "step": 25_000, "max_events": 2},
+    },
     "categorical": {"values": {"values": ["POST", "GET", "PUT"]}},
     "numeric": {"divided": {"divide_by": 100}},
+    "streaming": {"timed, few keys": {"rate": True, "since": True, "max_keys": 2}, "divided": {"divide_by": 100}},
+    "window": {"few keys": {"length": 3, "max_keys": 2}, "divided": {"divide_by": 100}},
     "vector": {"fields": {"columns": ["thing{1..3}"]}, "divided fields": {"columns": ["thing"], "divide_by": 255}},
 }
 """Options, by name, that make an encoder do what neither the default nor the example does."""
@@ -56,6 +63,7 @@ VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.VECTOR: st.one_of(
         st.lists(st.floats(0, 255), min_size=4, max_size=4), st.lists(st.none() | NUMBERS, max_size=6)
     ),
+    FieldType.TEXTS: st.lists(st.none() | TEXTS, max_size=5),
 }
 TIMES = st.one_of(
     st.floats(1.6e9, 1.7e9),
@@ -285,6 +293,11 @@ def test_what_benign_columns_decode_to_is_encoded_as_them(kind: str, options: st
         odd.append(~np.isin(benign.column("thing", FieldType.TEXT).to_pylist(), given_values))
     regular = ~np.logical_or.reduce(odd)
     again, _ = encoded(encoder, replace(benign, columns=decoded))
+    if isinstance(encoder, KeyedEncoder):  # other columns tell of the records before, which are others now
+        for field, column in encoder.decode(again).items():
+            here, there = (each.to_numpy(zero_copy_only=False)[regular] for each in (column, decoded[field]))
+            np.testing.assert_allclose(here, there, rtol=1e-4)
+        return
     np.testing.assert_allclose(again[regular], columns[regular], rtol=1e-5, atol=1e-5)
 
 
@@ -316,3 +329,35 @@ def test_keyed_state_survives_json(kind: str, options: str, data: st.DataObject)
 
     for before, after in zip(encoded(encoder, hostile), encoded(again, hostile), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+@law
+@some
+@given(data=st.data())
+def test_changes_of_keyed_state_add_up_to_it(kind: str, options: str, data: st.DataObject) -> None:
+    found = fitted(data, encoder_of(kind, options)[2])
+    if found is None:
+        return
+    encoder, benign = found
+    if not isinstance(encoder, KeyedEncoder):
+        return
+    hostile = data.draw(batches(tuple(benign.columns), hostile=True), label="hostile")
+    held: dict[str | None, list[float]] = {}
+
+    for batch in (benign, benign, hostile):
+        encoded(found[0], batch)
+        if data.draw(st.booleans(), label="asked"):
+            apply_changes(held, encoder.keyed_changes())
+    apply_changes(held, encoder.keyed_changes())
+
+    together = {"version": 1, "keys": list(held), "values": list(held.values())}
+    assert json.dumps(together, allow_nan=False) == json.dumps(encoder.keyed_state(), allow_nan=False)
+
+
+def apply_changes(held: dict[str | None, list[float]], changes: KeyedChanges) -> None:
+    """Do to ``held`` what whoever makes a keyed state durable has to do."""
+    for key in changes.forgotten:
+        del held[key]
+    for key, values in changes.updated.items():
+        held.pop(key, None)
+        held[key] = values

@@ -72,7 +72,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def test_planted_faults_are_counted_event_and_delay_too(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    found = site.figures(capsys, "--labels", "label", "--anomalous", "stuck", "--threshold", "3")
+    found = site.figures(capsys, "--labels", "label", "--anomalous", "stuck", "--threshold", "2")
 
     assert (found["records"], found["unparsed"], found["anomalous"], found["benign"]) == (400, 1, 20, 379)
     counts = found["confusion"]
@@ -123,6 +123,27 @@ def test_damaged_benign_records_are_found_the_better_the_stronger(
     assert found["auroc"]["value"] is None
 
 
+def test_planted_faults_are_counted_by_field_and_the_field_is_named(
+    site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ("--labels", "label", "--anomalous", "stuck", "--corrupt", "none", "--plant", "x10,unseen")
+
+    found = site.figures(capsys, *arguments, "--report", str(tmp_path))
+    out, _ = site.run(capsys, str(site.input), "--bootstrap", "0", *arguments)
+
+    rows = {(row["field"], row["fault"]): row for row in found["planted"]}
+    assert list(rows) == [("level", "x10"), ("mode", "unseen")]
+    assert all(row["recall"]["value"] == row["named"]["value"] == 1.0 for row in rows.values())
+    assert rows["level", "x10"]["records"] == 37  # one in ten of 379 benign ones
+    assert ["level", "1", "-", "1"] in [line.split() for line in out.splitlines()]
+    listed = list(csv.DictReader(io.StringIO((tmp_path / "planted.csv").read_text())))
+    assert [(row["field"], row["fault"], row["recall"], row["named_low"]) for row in listed] == [
+        ("level", "x10", "1", "1"),
+        ("mode", "unseen", "1", "1"),
+    ]
+    assert "Recall by field and fault" in (tmp_path / "report.html").read_text()
+
+
 def test_a_report_has_every_record_in_the_order_of_the_input(
     site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -137,7 +158,8 @@ def test_a_report_has_every_record_in_the_order_of_the_input(
     assert [int(row["line"]) for row in rows] == list(range(1, 401))
     assert [i for i, row in enumerate(rows) if row["label"] == "1"] == list(FAULTS)
     assert [i for i, row in enumerate(rows) if not row["score"]] == [BROKEN]
-    names = {"evaluation.json", "scores.csv", "sweep.csv", "corruptions.csv", "events.csv", "report.html"}
+    names = {"evaluation.json", "scores.csv", "sweep.csv", "corruptions.csv", "planted.csv", "events.csv"}
+    names |= {"report.html"}
     plots = ("confusion", "scores", "distribution", "roc", "precision_recall", "sweep", "events", "corruption", "loss")
     names |= {f"{plot}.{suffix}" for plot in plots for suffix in ("png", "svg")}
     assert names == {path.name for path in directory.iterdir()}
@@ -181,12 +203,14 @@ def test_standard_input_is_an_input_and_no_resamples_are_no_intervals(
         (["--noise", "20-0"], 2, "'20-0' is not LOW-HIGH, such as 0-20"),
         (["--noise", "much"], 2, "'much' is not LOW-HIGH"),
         (["--corrupt", "nois"], 2, "'nois' is not all, none or some of noise, scale"),
+        (["--plant", "frozn"], 2, "'frozn' is not all, none or some of x10, /10, swap"),
         (["--corrupt", "none,noise"], 2, "'none,noise' is not all, none or some of"),
         (["--corrupt-feature", "lvel"], 2, "there is no feature 'lvel'; did you mean 'level'?"),
         (["--corrupt", "none", "--corrupt-feature", "lvel"], 2, "there is no feature 'lvel'; did you mean 'level'?"),
         (["--corrupt", "none", "--noise", "0-5"], 2, "nothing is damaged, so --noise has no effect"),
         (["--corrupt", "swap", "--noise", "0-5"], 2, "--noise: has no effect without noise among the kinds"),
         (["--corrupt", "flip"], 2, "'flip' cannot be done to any of the features"),
+        (["--top", "3"], 2, "--top draws images in the report: it goes with --report DIR"),
         (["--report", "/dev/null/x"], 73, "/dev/null/x: the directory cannot be made"),
     ],
 )
@@ -197,6 +221,14 @@ def test_what_cannot_be_done_is_refused_with_the_cure(
 
     assert message in err
     assert out == ""
+
+
+def test_a_report_that_was_never_made_leaves_no_directory(
+    site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    site.run(capsys, str(site.input), "--labels", "lable", "--report", str(tmp_path / "new" / "report"), code=65)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_input_is_no_input(site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

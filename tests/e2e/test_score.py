@@ -53,6 +53,7 @@ streams:
     features:
       level: numeric
     model: {{hidden: [1], epochs: 2}}
+    score: {{method: l1}}
     sinks: []
 """
 STAFF = 240
@@ -486,6 +487,8 @@ def test_on_a_terminal_a_table_is_printed_and_the_first_image_drawn(place: Place
         (["--reconstruct", "--top", "1"], "--reconstruct writes every record: it goes without --top"),
         (["--latent", "--by", "squared"], "--latent writes every record"),
         (["--images", "x.png"], "--images draws the records of --top or --lowest: say how many"),
+        (["-o", "x.xlsx"], "-o x.xlsx: there is no format 'xlsx'; name the file .jsonl, .csv or .parquet, or say with"),
+        (["--top", "1", "-o", "x.log.gz"], "there is no format 'gz'; name the file"),
         (["--label-field", "city"], "--label-field puts the label into the titles of images: it goes with --images"),
         (["--label-field", "city", "--top", "1"], "it goes with --images FILE.png, or with --top or --lowest on a"),
     ],
@@ -528,7 +531,7 @@ def test_an_output_that_cannot_be_made_is_named_before_anything_is_read(
     place: Place, score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     missing = tmp_path / "missing"
-    top = ("--top", "1", option)
+    top = ("--top", "1", "--format", "csv", option)
 
     message = score("digits", missing, *top, tmp_path / "no" / "x.png", code=73)
     assert f"{tmp_path}/no/x.png: cannot be written: there is no directory {tmp_path}/no" in message
@@ -538,6 +541,13 @@ def test_an_output_that_cannot_be_made_is_named_before_anything_is_read(
     assert f"{tmp_path}/x.png: this user may not write in {tmp_path}" in message
     (tmp_path / "pipe").symlink_to("/dev/null")
     assert "pipe: this user may not write it" in score("digits", missing, *top, tmp_path / "pipe", code=77)
+
+
+@pytest.mark.parametrize("name", ["scores", "scores.JSONL"])
+def test_an_output_without_an_ending_is_json_lines(place: Place, score: Score, tmp_path: Path, name: str) -> None:
+    score("staff", place.staff, "-o", tmp_path / name)
+
+    assert len(rows_of((tmp_path / name).read_text())) == STAFF
 
 
 def test_an_output_may_be_a_device(place: Place, score: Score) -> None:

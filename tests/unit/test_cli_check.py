@@ -120,6 +120,7 @@ def test_check_imports_only_the_plugins_that_are_used(good: Path) -> None:
 
     assert {"monitor.parsers.json_lines", "monitor.encoders.numeric"} <= loaded
     assert loaded.isdisjoint({"torch", "monitor.parsers.syslog", "monitor.encoders.text", "rich", "starlette"})
+    assert "monitor.app" not in loaded
 
 
 @pytest.mark.parametrize(
@@ -209,11 +210,11 @@ def test_a_command_that_is_not_installed_is_unavailable(
     assert "the command fly-away is not part of this installation" in capsys.readouterr().err
 
 
-def checked_into(output: int, config: Path) -> tuple[int, str]:
+def checked_into(output: int, config: Path, unbuffered: str = "") -> tuple[int, str]:
     """Exit code and messages of a check that prints into a file descriptor."""
     line = [sys.executable, "-m", "monitor", "check", "--json", str(config)]
-    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = subprocess.run(line, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=buffered)
+    environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(line, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=environ)
     return done.returncode, done.stderr
 
 
@@ -228,11 +229,12 @@ def test_a_reader_that_has_gone_is_no_error(good: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_a_failure(good: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_without_room_is_named(good: Path, unbuffered: str) -> None:
     with Path("/dev/full").open("w") as full:
-        ended_with = checked_into(full.fileno(), good)
+        ended_with = checked_into(full.fileno(), good, unbuffered)
 
-    assert ended_with == (ExitCode.FAILURE, "aemonitor: No space left on device\n")
+    assert ended_with == (ExitCode.CANNOT_CREATE, "aemonitor: standard output: no space left on device\n")
 
 
 def test_a_good_configuration_is_ok(good: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,8 @@ def test_defaults_fill_a_minimal_configuration() -> None:
     assert stream.features == {"status": Feature("status", "status", "nothing", Nothing())}
     assert (stream.time, stream.key, stream.sinks) == (None, None, [])
     assert stream.model == ModelConfig()
-    assert (stream.score.method, stream.alert.threshold) == ("l1", 1.0)
+    assert (stream.score.method, stream.alert.threshold) == ("blend", 1.0)
+    assert (stream.score.average, stream.alert.budget_per_day, stream.alert.adaptive) == ("auto", None, False)
     assert (config.server.address, config.device, config.state_dir) == (("127.0.0.1", 9464), "auto", None)
     assert config.limits.model_dump() == {
         "max_batch_records": 8192,
@@ -278,7 +279,13 @@ def test_wrong_options_are_told_in_plain_words(options: str, key_path: str, mess
         ("alert: {threshold: 0}", "alert.threshold", "expected a number above 0, got the number 0"),
         ("alert: {threshold: .inf}", "alert.threshold", "expected a finite number, got the number inf"),
         ("alert: {threshold: .nan}", "alert.threshold", "expected a "),
-        ("score: {method: l2}", "score.method", "expected 'l1', got the text 'l2'"),
+        ("score: {method: l2}", "score.method", "expected 'l1'"),
+        ("alert: {budget: 5}", "alert.budget", "expected text, got the number 5"),
+        ("alert: {budget: 5/year}", "alert.budget",
+         "expected a number of alerts as in 5/day, 2/hour or 1/week, got '5/year'"),
+        ("alert: {budget: 0/day}", "alert.budget", "expected a number of alerts as in 5/day"),
+        ("score: {average: 0}", "score.average", "expected "),
+        ("score: {average: atuo}", "score.average", "expected "),
         ("model: {activation: tan}", "model.activation",
          "expected 'tanh', 'relu', 'gelu', 'sigmoid' or 'none', got the text 'tan'; did you mean 'tanh'?"),
         ("model: {hidden: [4, x]}", "model.hidden[1]", "expected a whole number, got the text 'x'"),
@@ -389,6 +396,20 @@ def test_a_record_must_fit_the_queue() -> None:
     (problem,) = problems(f"limits: {{queue_bytes: 65536}}\n{MINIMAL}")
 
     assert problem.message == "queue_bytes (65536) must be at least max_record_bytes (262144)"
+
+
+@pytest.mark.parametrize("other", ["threshold: 2", "false_alarm_rate: 0.1"])
+def test_a_budget_is_the_only_rule(other: str) -> None:
+    (problem,) = problems(with_stream(f"alert: {{budget: 5/day, {other}}}"))
+
+    assert problem.message == f"budget and {other.split(':', maxsplit=1)[0]} both set the limit; give one of them"
+
+
+@pytest.mark.parametrize(("written", "per_day"), [("5/day", 5.0), ("1.5 / hour", 36.0), ("1/week", 1 / 7)])
+def test_a_budget_is_told_by_the_hour_the_day_or_the_week(written: str, per_day: float) -> None:
+    config = read(with_stream(f"alert: {{budget: {written}}}"))
+
+    assert config.streams["web"].alert.budget_per_day == per_day
 
 
 def test_a_sink_is_listed_once() -> None:

@@ -168,6 +168,21 @@ def test_texts_are_swapped_made_up_or_taken_away() -> None:
     assert damaged(named(text_damages(), "missing"), columns) == [None] * 4
 
 
+def test_lists_of_texts_are_swapped_made_up_or_taken_away() -> None:
+    field = Field("t", FieldType.TEXTS)
+    columns = {field: pa.array([["a", "b"], [], None, ["d"]], pa.list_(pa.string()))}
+
+    unseen = damaged(named(text_damages(), "unseen"), columns)
+
+    assert [len(words) for words in unseen] == [1] * 4
+    assert len({word for (word,) in unseen}) == 4
+    assert damaged(named(text_damages(), "missing"), columns) == [None] * 4
+    for kind in ("unseen", "swap", "missing"):
+        after = named(text_damages(), kind).change(columns, np.random.default_rng(RANDOM))
+        assert after[field].type == columns[field].type
+        assert differing(columns, after).any()
+
+
 def test_booleans_are_flipped_where_they_are_there() -> None:
     columns = {Field("b", FieldType.BOOLEAN): pa.array([True, False, None])}
 

@@ -164,7 +164,7 @@ def gathered(gathering: Gathering, scores: list[float], ok: list[bool], *, heade
     codes: Codes = np.full(rows, UNLABELLED, dtype=np.int8)
     array = np.array(scores)
     places: list[int] = gathering.add(
-        batch, ScoreBatch(array.astype(np.float32), array), codes, line, np.array(ok)
+        batch, ScoreBatch(array.astype(np.float32), array, array), codes, line, np.array(ok)
     ).tolist()
     assert is_record(batch).tolist() == [not header, *[True] * (rows - 1)]
     return places

@@ -209,7 +209,7 @@ def test_memory_of_keys_is_given_out_and_taken_back() -> None:
 
 
 def test_damaged_memory_of_keys_names_the_feature() -> None:
-    with pytest.raises(StateError, match="feature 'gap': keys of interarrival: version None is not 1"):
+    with pytest.raises(StateError, match="feature 'gap': remembered keys: version None is not 1"):
         fitted(gap=encoder("interarrival", "gap")).load_keyed_state({"gap": {}})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_json_fields_get_encodings_by_their_values() -> None:
         "host": "categorical", "status": "categorical", "bytes": "numeric", "tls": "boolean", "client": "ip",
         "path": "path", "message": "text", "level": "categorical", "nested.depth": "numeric",
     }  # fmt: skip
+
+
+def test_lists_of_texts_are_counted_where_they_repeat() -> None:
+    draft = json_sample(
+        lambda i: {
+            "steps": ["open", *["read"] * (i % 3), "close"],
+            "lines": [f"took {i} ms", f"user {i * 7} left"],
+            "tags": [f"{chance.getrandbits(64):x} {chance.getrandbits(64):x}".translate(LETTERS)],
+            "time": [f"step {i % 5}"],
+        }
+    )
+
+    options = {choice.name: choice.options for choice in draft.features}
+    assert kinds(draft) == dict.fromkeys(("steps", "lines", "time"), "counts")
+    assert options["steps"] == {"bigrams": True}
+    assert options["lines"] == {"bigrams": True, "mask": True}
+    assert "seldom repeat (400 distinct of 400)" in reasons(draft)["tags"]
+
+
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def test_what_says_nothing_is_left_out_with_the_reason() -> None:
@@ -160,3 +181,42 @@ def test_an_existing_configuration_is_kept_unless_forced(tmp_path: Path) -> None
     write_config("new", path, force=True)
 
     assert path.read_text() == "new"
+
+
+def course(count: int = 400) -> list[float]:
+    """Numbers each of which lies near the one before."""
+    level, numbers = 0.0, list[float]()
+    for _ in range(count):
+        level = 0.9 * level + chance.gauss(0, 1)
+        numbers.append(level)
+    return numbers
+
+
+def test_a_number_that_follows_its_own_past_is_compared_with_it() -> None:
+    load, noise = course(), course()
+    chance.shuffle(noise)
+
+    draft = json_sample(lambda i: {"load": load[i], "noise": noise[i]})
+
+    assert kinds(draft) == {"load": "streaming", "noise": "numeric"}
+    (reason,) = (choice.reason for choice in draft.features if choice.name == "load")
+    assert re.fullmatch(r"numbers from -\S+ to \S+; follows its own recent past: r = 0\.[89]\d", reason)
+
+
+def test_a_number_follows_the_past_of_its_key() -> None:
+    devices = {name: course(100) for name in "abcd"}
+    draft = json_sample(lambda i: {"device": "abcd"[i % 4], "load": devices["abcd"[i % 4]][i // 4]})
+
+    assert (draft.key, kinds(draft)["load"]) == ("device", "streaming")
+
+
+@pytest.mark.parametrize(("backwards", "kind"), [(False, "streaming"), (True, "numeric")])
+def test_the_past_counts_only_where_records_are_in_the_order_of_time(backwards: bool, kind: str) -> None:
+    load = course()
+    draft = json_sample(lambda i: {"time": 1.7e9 + 60.0 * (-i if backwards else i), "load": load[i]})
+
+    assert (draft.time, kinds(draft)["load"]) == ("time", kind)
+
+
+def test_a_few_records_say_nothing_of_the_past() -> None:
+    assert kinds(json_sample(lambda i: {"load": i + chance.random()}, count=50))["load"] == "numeric"

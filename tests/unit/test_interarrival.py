@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.errors import DataError, StateError
+from monitor.core.errors import DataError
+from monitor.core.keyed_memory import KeyedMemory
 from monitor.core.protocols import FittedEncoder, KeyedEncoder
-from monitor.encoders.interarrival import LastSeen
+from monitor.encoders.interarrival import Config, empty_memory, gaps_of
 from tests.encoding import encode, encoder, finding
 from tests.records import part, records
 
@@ -25,31 +26,35 @@ def fitted(**options: Any) -> FittedEncoder:
     return encoder("interarrival", **options).fit(records(times=np.cumsum(gaps).tolist()))
 
 
-def gaps_of(times: list[float], keys: list[str | None] | None = None, max_keys: int = 100) -> list[float]:
-    gaps: list[float] = LastSeen(max_keys).gaps(records(times=times, keys=keys))[0].tolist()
+def memory_of(max_keys: int) -> KeyedMemory:
+    return empty_memory(Config(max_keys=max_keys))
+
+
+def gaps_between(times: list[float], keys: list[str | None] | None = None, max_keys: int = 100) -> list[float]:
+    gaps: list[float] = gaps_of(records(times=times, keys=keys), memory_of(max_keys))[0].tolist()
     return gaps
 
 
 def test_gaps_are_counted_for_each_key() -> None:
-    gaps = gaps_of([10.0, 11.0, 15.0, 31.0], ["a", "b", "a", "b"])
+    gaps = gaps_between([10.0, 11.0, 15.0, 31.0], ["a", "b", "a", "b"])
 
     np.testing.assert_array_equal(gaps, [math.nan, math.nan, 5.0, 20.0])
 
 
 def test_without_a_key_the_stream_counts_as_one() -> None:
-    np.testing.assert_array_equal(gaps_of([10.0, 11.0, 15.0]), [math.nan, 1.0, 4.0])
+    np.testing.assert_array_equal(gaps_between([10.0, 11.0, 15.0]), [math.nan, 1.0, 4.0])
 
 
 def test_records_without_a_key_count_as_one_more_key() -> None:
-    np.testing.assert_array_equal(gaps_of([1.0, 2.0, 4.0], [None, "a", None]), [math.nan, math.nan, 3.0])
+    np.testing.assert_array_equal(gaps_between([1.0, 2.0, 4.0], [None, "a", None]), [math.nan, math.nan, 3.0])
 
 
 def test_a_time_before_the_previous_one_is_no_gap_at_all() -> None:
-    np.testing.assert_array_equal(gaps_of([10.0, 4.0, 6.0]), [math.nan, 0.0, 2.0])
+    np.testing.assert_array_equal(gaps_between([10.0, 4.0, 6.0]), [math.nan, 0.0, 2.0])
 
 
 def test_records_without_a_time_are_passed_over() -> None:
-    gaps, missing, first = LastSeen(9).gaps(records(times=[10.0, math.nan, 13.0]))
+    gaps, missing, first = gaps_of(records(times=[10.0, math.nan, 13.0]), memory_of(9))
 
     np.testing.assert_array_equal(gaps, [math.nan, math.nan, 3.0])
     assert missing.tolist() == [False, True, False]
@@ -60,31 +65,14 @@ def test_keys_seen_longest_ago_are_forgotten_first() -> None:
     times, keys = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], ["a", "b", "a", "c", "a", "b"]
 
     np.testing.assert_array_equal(
-        gaps_of(times, list(keys), max_keys=2), [math.nan, math.nan, 2.0, math.nan, 2.0, math.nan]
+        gaps_between(times, list(keys), max_keys=2), [math.nan, math.nan, 2.0, math.nan, 2.0, math.nan]
     )
 
 
-def test_the_order_of_forgetting_survives_a_batch_in_which_nothing_is_forgotten() -> None:
-    memory = LastSeen(2)
-    memory.gaps(records(times=[1.0, 2.0, 3.0], keys=["a", "b", "a"]))
-
-    gaps = memory.gaps(records(times=[4.0, 5.0], keys=["c", "a"]))[0]
-
-    np.testing.assert_array_equal(gaps, [math.nan, 2.0])
-
-
-def test_endless_new_keys_do_not_fill_the_memory() -> None:
-    memory = LastSeen(10)
-    for start in range(0, 1_000, 100):
-        memory.gaps(records(times=[1.0] * 100, keys=[str(start + i) for i in range(100)]))
-
-    assert memory.state()["keys"] == [str(i) for i in range(990, 1_000)]
-
-
 def test_long_keys_are_not_kept() -> None:
-    memory = LastSeen(10)
+    memory = memory_of(10)
 
-    gaps = memory.gaps(records(times=[1.0, 3.0], keys=["k" * 1_000_000] * 2))[0]
+    gaps = gaps_of(records(times=[1.0, 3.0], keys=["k" * 1_000_000] * 2), memory)[0]
 
     assert gaps[1] == 2.0
     assert len(str(memory.state())) < 200
@@ -97,9 +85,9 @@ def test_gaps_are_those_of_a_simple_memory_however_records_are_cut(data: st.Data
     times = data.draw(st.lists(st.integers(0, 50).map(float) | st.just(math.nan), min_size=rows, max_size=rows))
     keys = data.draw(st.lists(st.sampled_from([None, *"abcdef"]), min_size=rows, max_size=rows))
     cuts = sorted({0, rows, *data.draw(st.lists(st.integers(0, rows), max_size=4))})
-    batch, memory = records(times=times, keys=keys), LastSeen(max_keys)
+    batch, memory = records(times=times, keys=keys), memory_of(max_keys)
 
-    gaps = [memory.gaps(part(batch, start, stop))[0] for start, stop in itertools.pairwise(cuts)]
+    gaps = [gaps_of(part(batch, start, stop), memory)[0] for start, stop in itertools.pairwise(cuts)]
 
     np.testing.assert_array_equal(np.concatenate([*gaps, np.empty(0)]), one_by_one(times, keys, max_keys))
 
@@ -164,34 +152,4 @@ def test_memory_is_carried_over() -> None:
     after.load_keyed_state(before.keyed_state())
 
     np.testing.assert_array_equal(encode(after, records(times=[107.0]))[0], encode(before, records(times=[107.0]))[0])
-    assert before.keyed_state() == after.keyed_state() == {"version": 1, "keys": [None], "times": [107.0]}
-
-
-def test_a_smaller_memory_takes_over_the_keys_seen_last() -> None:
-    memory = LastSeen(2)
-
-    memory.load({"version": 1, "keys": ["a", "b", "c"], "times": [1.0, 2.0, 3.0]})
-
-    assert memory.state()["keys"] == ["b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        ({}, "version None is not 1, or damaged"),
-        ({"version": 2, "keys": [], "times": []}, "version 2 is not 1, or damaged"),
-        ({"version": 1, "keys": ["a"], "times": []}, "1 keys do not fit 0 times, or are no texts"),
-        ({"version": 1, "keys": [3], "times": [1.0]}, "1 keys do not fit 1 times, or are no texts"),
-        ({"version": 1, "keys": ["a"], "times": [math.nan]}, "a time is no finite number"),
-        ({"version": 1, "keys": ["a"], "times": ["1"]}, "a time is no finite number"),
-    ],
-)
-def test_a_damaged_memory_is_refused_and_changes_nothing(state: dict[str, object], message: str) -> None:
-    memory = LastSeen(5)
-    memory.gaps(records(times=[1.0]))
-    before = memory.state()
-
-    with pytest.raises(StateError, match=message):
-        memory.load(state)
-
-    assert memory.state() == before
+    assert before.keyed_state() == after.keyed_state() == {"version": 1, "keys": [None], "values": [[107.0]]}

@@ -100,6 +100,17 @@ def test_an_element_that_is_no_number_is_nan_in_its_place(element: str) -> None:
     assert math.isnan(vector[1])
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ('["a", null, "b"]', ["a", None, "b"]), ("[]", []), ("null", None), ('"a"', None), ('{"a": 1}', None),
+        ('["a", 5, 2.5, true, [1], "\\ud800"]', ["a", "5", "2.5", "true", "[1]", "\ufffd"]),
+    ],
+)  # fmt: skip
+def test_lists_of_texts(written: str, value: list[str | None] | None) -> None:
+    assert cell(f'{{"a": {written}}}', "a", FieldType.TEXTS) == value
+
+
 def test_fields_that_the_parser_finds_by_itself_stand_in_the_order_of_the_records() -> None:
     batch = parse('{"b": 1, "long_name": 2, "a": {"y": 1, "x": 2}}', '{"c": 1, "b": 2}')
 
@@ -194,7 +205,7 @@ def test_all_fields_are_found_flattened_with_their_natural_types() -> None:
     types = {field.name: field.type for field in batch.columns}
     assert types == {
         "n": NUMBER, "t": TEXT, "b": BOOLEAN, "v": VECTOR, "o.x.y": NUMBER, "o.z": TEXT, "mixed": TEXT,
-        "mixed.k": NUMBER, "list": TEXT,
+        "mixed.k": NUMBER, "list": FieldType.TEXTS,
     }  # fmt: skip
     assert batch.column("o.x.y", NUMBER).to_pylist() == [2.5, 3.0, None]
 

@@ -220,7 +220,8 @@ def test_constant_features_alone_are_judged_by_their_novelty() -> None:
     assert judge.score(FeatureMatrix(values, place)).errors.tolist() == [0, 3]
     assert judge.reconstruct(values).tolist() == [[0, 0, 0], [0, 0, 0]]
     assert judge.latent(values).shape == (2, 0)
-    assert judge.expected(values[1]).tolist() == [0, 0, 0]
+    assert judge.expected(values).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert judge.blame(values).tolist() == [[0, 0], [0, 3]]
 
 
 def test_no_feature_at_all_scores_0() -> None:
@@ -275,17 +276,30 @@ def test_the_hidden_state_is_that_of_the_network() -> None:
     np.testing.assert_allclose(latent, expected, atol=1e-5)
 
 
-def test_the_expected_value_of_a_field_does_not_depend_on_the_field() -> None:
+def test_what_is_expected_is_the_reconstruction() -> None:
     place = layout(9)
-    judge, row = scorer(network(9), place), rows(1, place)[0]
-    block = place.blocks[1]
-    other = row.copy()
-    other[block.start : block.stop] = 77
+    judge, values = scorer(network(9), place), rows(3, place)
 
-    columns = slice(block.start, block.stop)
-    assert np.array_equal(judge.expected(row)[columns], judge.expected(other)[columns])
-    assert not np.array_equal(judge.expected(row)[:3], judge.expected(other)[:3])
-    assert not judge.expected(row)[place.width :].any()
+    assert np.array_equal(judge.expected(values), judge.reconstruct(values))
+
+
+def test_a_field_is_blamed_for_its_excess_over_what_is_usual_for_it() -> None:
+    place = layout(9)
+    values = rows(20, place)
+    errors = scorer(network(9), place).field_errors(values, scorer(network(9), place).reconstruct(values))
+    usual = tuple(errors.mean(axis=0))
+    judge = L1Scorer(network(9), place, Calibration(200, 0.0, 1.0, usual, usual))
+
+    blame = judge.blame(values)
+
+    assert (blame == 0).any()
+    np.testing.assert_allclose(blame, np.maximum(errors - usual, 0))
+
+
+def test_blame_is_finite_where_the_arithmetic_overflows() -> None:
+    place = layout(9)
+
+    assert np.isfinite(scorer(network(9), place).blame(np.full((1, place.total), 3e38, dtype=np.float32))).all()
 
 
 def test_a_matrix_of_another_width_is_refused() -> None:

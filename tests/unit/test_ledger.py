@@ -32,7 +32,7 @@ from monitor.core.errors import (
 from monitor.core.records import Origin
 from monitor.ledger import Ledger, LedgerUnavailableError, ProgressError, Retention, schema
 from monitor.ledger.history import MAX_DEAD_LETTER_BYTES, MAX_DEAD_LETTERS, MAX_TEXT_BYTES
-from tests.support_files import alert, position
+from tests.support_files import alert, position, remember, remembered
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -180,6 +180,37 @@ def test_a_reader_does_not_put_a_damaged_ledger_aside(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["ledger.sqlite3"]
 
 
+@pytest.mark.parametrize(
+    ("directory", "file", "message"),
+    [
+        (0o000, 0o644, r"may not read .*ledger\.sqlite3: Permission denied"),
+        (0o755, 0o000, r"may not read .*ledger\.sqlite3; run this as the daemon's user"),
+        (0o555, 0o644, r"may not read .*ledger\.sqlite3: while no daemon runs, that takes the right to write in /"),
+    ],
+)
+def test_a_reader_without_rights_is_told_so(directory: int, file: int, message: str) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own directories are hidden from other users
+        state = Path(name)
+        Ledger.open(state).close()
+        (state / "ledger.sqlite3").chmod(file)
+        state.chmod(directory)
+
+        with as_nobody(), pytest.raises(PermissionDeniedError, match=message):
+            Ledger.open(state, read_only=True)
+
+
+def test_a_reader_beside_a_writer_whose_files_are_closed_to_it_is_told_so() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        state = Path(name)
+        with Ledger.open(state):
+            state.chmod(0o755)
+            (state / "ledger.sqlite3").chmod(0o644)
+            (state / "ledger.sqlite3-wal").chmod(0)
+
+            with as_nobody(), pytest.raises(PermissionDeniedError, match=r"may not read .*-wal; run this as"):
+                Ledger.open(state, read_only=True)
+
+
 def test_a_reader_may_not_write(tmp_path: Path) -> None:
     Ledger.open(tmp_path).close()
 
@@ -225,7 +256,7 @@ def test_a_flipped_bit_never_ends_in_anything_but_our_errors(tmp_path: Path, pla
     state_dir = tmp_path / f"{random.getrandbits(64):x}"
     with Ledger.open(state_dir) as ledger:
         for number in range(1, 30):
-            ledger.commit([outcome(number, number)])
+            ledger.commit([outcome(number, number), remember({f"k{number % 5}": [float(number)]})])
     file = state_dir / "ledger.sqlite3"
     content = bytearray(file.read_bytes())
     content[int(place * len(content))] ^= 1 << bit
@@ -235,7 +266,9 @@ def test_a_flipped_bit_never_ends_in_anything_but_our_errors(tmp_path: Path, pla
         with Ledger.open(state_dir) as ledger:
             ledger.resume("web")
             ledger.pending("ops")
-            ledger.commit([outcome(100, 100)])
+            for memory in ledger.memories("web").values():
+                memory.state()
+            ledger.commit([outcome(100, 100), remember({"k1": [100.0]})])
     except AemonitorError:
         assert file.exists() or list(state_dir.glob("*.corrupt-*"))
     shutil.rmtree(state_dir)
@@ -272,9 +305,9 @@ def test_a_ledger_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -
     connection.commit()
     connection.close()
 
-    with pytest.raises(StateError, match="schema version 99, this program knows up to 1: install the newer program"):
+    with pytest.raises(StateError, match="schema version 99, this program knows up to 2: install the newer program"):
         Ledger.open(tmp_path)
-    with pytest.raises(StateError, match="schema version 99, this program reads 1"):
+    with pytest.raises(StateError, match="schema version 99, this program reads 2"):
         Ledger.open(tmp_path, read_only=True)
 
 
@@ -300,6 +333,31 @@ def test_a_migration_that_fails_leaves_the_version_before_it() -> None:
     assert schema.stored_version(connection) == 2
     assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'two'").fetchall()
     connection.close()
+
+
+def test_a_ledger_of_version_1_is_taken_over_and_can_remember_from_now_on(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.commit([outcome(10, 1)])
+    fresh = tables(tmp_path)
+    connection = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    connection.executescript(
+        "DROP TABLE memories; DROP TABLE remembered; UPDATE meta SET value = '1' WHERE name = 'schema_version'"
+    )
+    connection.close()
+    assert tables(tmp_path) != fresh
+
+    with Ledger.open(tmp_path) as ledger:
+        ledger.commit([remember({"a": [1.0]})])
+        assert ledger.resume("web")[0].offset == 10
+        assert remembered(ledger) == [("a", [1.0])]
+    assert tables(tmp_path) == fresh
+
+
+def tables(state_dir: Path) -> list[str]:
+    connection = sqlite3.connect(state_dir / "ledger.sqlite3")
+    found = [str(row[0]) for row in connection.execute("SELECT sql FROM sqlite_master ORDER BY name")]
+    connection.close()
+    return found
 
 
 def test_progress_no_commit_could_have_written_is_refused(tmp_path: Path) -> None:
@@ -712,7 +770,7 @@ def test_a_committer_and_a_sender_work_side_by_side(ledger: Ledger) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from monitor.core.accounting import Counts, Outcome
+from monitor.core.accounting import Counts, MemoryChange, Outcome
 from monitor.ledger import Ledger
 from tests.support_files import alert, position
 
@@ -724,7 +782,8 @@ while True:
     numbers = range(offset + 1, offset + 8)
     offset = numbers[-1]
     counts = Counts(read=7, scored=7, alerts=7)
-    ledger.commit([Outcome("web", (position(offset),), counts, [alert(n) for n in numbers])])
+    memories = [MemoryChange("gap", "", {str(n % 3): [n] for n in numbers[-3:]})]
+    ledger.commit([Outcome("web", (position(offset),), counts, [alert(n) for n in numbers], memories=memories)])
 """
 
 
@@ -745,6 +804,7 @@ def test_kill_9_leaves_progress_counts_and_alerts_in_agreement(tmp_path: Path) -
             assert committed == list(range(1, offset + 1))
             assert ledger.counts("web") == Counts(read=offset, scored=offset, alerts=offset)
             assert ledger.duplicate_alerts("web") == 0
+            assert remembered(ledger) == [(str(n % 3), [n]) for n in range(offset - 2, offset + 1)]
         assert offset > before
         before = offset
 
@@ -761,7 +821,7 @@ def test_a_write_ahead_log_cut_at_any_place_gives_a_whole_earlier_state(tmp_path
     source = tmp_path / "source"
     with Ledger.open(source) as ledger:
         for number in range(1, 21):
-            ledger.commit([outcome(number, number)])
+            ledger.commit([outcome(number, number), remember({None: [number]})])
         shutil.copytree(source, tmp_path / "image")  # as a power cut would find it: the log is not yet merged
     whole = (tmp_path / "image" / "ledger.sqlite3-wal").read_bytes()
     seen = set[int]()
@@ -776,6 +836,7 @@ def test_a_write_ahead_log_cut_at_any_place_gives_a_whole_earlier_state(tmp_path
             offset = states[0].offset if states else 0
             assert sorted(ids(ledger.alerts())) == list(range(1, offset + 1))
             assert ledger.counts("web").read == offset
+            assert not offset or remembered(ledger) == [(None, [offset])]
         seen.add(offset)
         shutil.rmtree(copy)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 from monitor.core.novelty import never
 from monitor.core.protocols import FittedEncoder
-from monitor.encoders import path
+from monitor.encoders import path, text
 from monitor.encoders.path import Config
 from tests.text_encoding import NAME, encode, finding, surprise, total
 from tests.text_encoding import fit as fit_encoder
@@ -119,6 +120,34 @@ def test_depth_and_kinds_of_characters_are_columns(web: FittedEncoder) -> None:
     assert "quotes" not in at  # none in benign data: nothing to reproduce
 
 
+def test_an_escaped_payload_is_the_payload() -> None:
+    encoder = fit([f"/find?q={a}%20{b}%27s" for a in ("red", "blue") for b in ("ann", "ben") for _ in range(20)])
+
+    columns, novelty = encode(encoder, *(f"/find?q=red{x}%27or%27{x}ann%27s" for x in (" ", "%20", "%2520")))
+    counted = [i for i, name in enumerate(encoder.columns) if name in {"length", "percent signs"}]
+    once, twice = encoder.novelty.index("unseen neighbours"), encoder.novelty.index("unseen escape")
+
+    assert np.ptp(np.delete(columns, counted, axis=1), axis=0).max() == 0.0
+    assert (novelty[:2, once] >= never(80) - 1e-5).all()
+    assert (novelty[:, twice] > 0.0).tolist() == [False, False, True]
+
+
+def test_benign_escapes_are_no_surprise_and_others_are() -> None:
+    encoder = fit([f"/find?q={a}%20{b}%2C" for a in ("red", "blue") for b in ("shoe", "sock") for _ in range(20)])
+
+    assert surprise(encoder, "/find?q=blue%20shoe%2c") == {}
+    assert surprise(encoder, "/find?q=%72ed%20shoe%2C")["unseen escape"] == pytest.approx(never(80))
+    assert finding(encoder, "/find?q=%72ed%20shoe%2C").reason == "a percent-escape as in none in 80 benign records"
+
+
+@pytest.mark.parametrize("url", ["/a%", "/a%4", "/a%zz", "%", "%%%", "/a%%32%35", "%00", "%c3%28", "%2525252525"])
+def test_broken_escapes_are_encoded_all_the_same(web: FittedEncoder, url: str) -> None:
+    columns, novelty = encode(web, url)
+
+    assert np.isfinite(columns).all()
+    assert novelty.sum() >= never(len(BENIGN)) - 1e-5
+
+
 def test_a_missing_path_is_no_path_without_extension() -> None:
     encoder = fit([None, "/a.js", "/b.js"])
 
@@ -131,24 +160,29 @@ def test_a_finding_names_the_offence(web: FittedEncoder) -> None:
 
     assert finding(web, "/static/..../app.js").reason == "characters side by side as in none in 300 benign records"
     assert finding(web, "/index.html\0").reason == "an invisible character as in none in 300 benign records"
-    assert finding(anything, "/abc" * 60 + "/").reason == "length: more than in 216 benign records (max 5)"
+    assert finding(anything, "/agm" * 60 + "/").reason == "length: 241, at most 5 in 216 benign records"
 
 
 @pytest.mark.data
-def test_injected_payloads_stand_out_from_benign_ones(data_dir: Path) -> None:
+@pytest.mark.parametrize("query", ["", "/shop?q="])
+def test_injected_payloads_stand_out_from_benign_ones(data_dir: Path, query: str) -> None:
     train, test = (load(data_dir / "web" / f"payload_{part}.csv") for part in ("train", "test"))
-    encoder = fit([payload for payload, attack in train if not attack])
+    kind, escaped = (path, quote) if query else (text, str)
+    benign = [f"{query}{escaped(payload)}" for payload, attack in train if attack == "norm"]
+    encoder = fit_encoder(kind.build(kind.Config(), NAME), benign)
 
-    assert not encode(encoder, *(payload for payload, attack in train if not attack))[1].any()
-    novelty = encode(encoder, *(payload for payload, _ in test))[1].sum(axis=1)
+    assert not encode(encoder, *benign)[1].any()
+    novelty = encode(encoder, *(f"{query}{escaped(payload)}" for payload, _ in test))[1].sum(axis=1)
 
     attacks = np.array([attack for _, attack in test])
-    assert auroc(novelty, attacks) > 0.99
+    for attack in ("sqli", "xss", "cmdi", "path-traversal"):
+        told_apart = np.isin(attacks, ("norm", attack))
+        assert auroc(novelty[told_apart], attacks[told_apart] == attack) > 0.9995
 
 
-def load(file: Path) -> list[tuple[str, bool]]:
+def load(file: Path) -> list[tuple[str, str]]:
     with file.open(newline="", encoding="utf-8") as lines:
-        return [(row["payload"], row["label"] != "norm") for row in csv.DictReader(lines)]
+        return [(row["payload"], row["attack_type"]) for row in csv.DictReader(lines)]
 
 
 def auroc(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from monitor.core.config import AlertConfig, ScoreConfig
 from monitor.core.errors import DataError
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
@@ -14,9 +15,12 @@ from monitor.model.autoencoder import Autoencoder
 from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch, History
 from monitor.model.inference import Inference, field_errors
-from monitor.training.recipe import Trained, explained_share, train
+from monitor.scoring.choice import scorer_of
+from monitor.scoring.l1 import L1Scorer
+from monitor.training.blend_fitting import LEAST
+from monitor.training.recipe import Judging, Trained, explained_share, train
 from tests.records import records
-from tests.support_models import CPU
+from tests.support_models import CPU, L1
 
 
 def constant_network(answer: list[float]) -> Inference:
@@ -30,12 +34,15 @@ def constant_network(answer: list[float]) -> Inference:
     return Inference(module, Layout.of([("f", len(answer), 1)]))
 
 
-def trained(model: dict[str, object]) -> Trained:
-    t = np.linspace(0, 20, 200)
+BLEND = Judging(ScoreConfig(method="blend", members=1), AlertConfig())
+
+
+def trained(model: dict[str, object], judging: Judging = L1, rows: int = 200) -> Trained:
+    t = np.linspace(0, 20, rows)
     batch = records(a=(50 + 40 * np.sin(t)).tolist(), b=(50 + 40 * np.sin(t + 0.1)).tolist())
     encoders = {name: numeric.build(numeric.Config(divide_by=100), name) for name in "ab"}
     config = ModelConfig.model_validate({"batch_size": 16, "epochs": 30, "hidden": [1], **model})
-    return train("s", batch, encoders, config, 1.0, CPU, lambda _epoch: None)
+    return train("s", batch, encoders, config, judging, CPU, lambda _epoch: None)
 
 
 def test_explained_is_one_minus_squared_errors_over_variation() -> None:
@@ -84,6 +91,38 @@ def test_without_a_split_all_records_train_and_calibrate() -> None:
     assert (data.train, data.early_stop, data.calibration) == (200, 0, 200)
 
 
+def test_the_l1_score_is_the_same_whatever_else_scores() -> None:
+    plain, blend = trained({"epochs": 3}), trained({"epochs": 3}, BLEND)
+    matrix = plain.features.encode(records(a=[50.0, 90.0, 7.0], b=[50.0, 10.0, 900.0]))
+
+    alone = scorer_of(plain.contents, matrix.layout).score(matrix)
+    beside = scorer_of(blend.contents, matrix.layout).score(matrix)
+
+    assert blend.contents.score is not None
+    assert plain.contents.calibration == blend.contents.calibration
+    assert np.array_equal(alone.scores, alone.l1)
+    assert np.array_equal(beside.l1, alone.l1)
+    assert np.array_equal(beside.errors, alone.errors)
+    assert not np.array_equal(beside.scores, beside.l1)
+
+
+def test_with_few_records_to_hold_out_the_score_is_the_plain_l1() -> None:
+    enough, few = (trained({"epochs": 1}, BLEND, rows=rows).contents for rows in (120, 60))
+
+    assert enough.data.calibration >= LEAST > few.data.calibration
+    assert (enough.score is None, few.score is None) == (False, True)
+    assert few.evidence == {}
+
+
+def test_of_constants_alone_the_score_is_the_plain_l1() -> None:
+    encoders = {"a": numeric.build(numeric.Config(), "a")}
+
+    contents = train("s", records(a=[1.0] * 300), encoders, ModelConfig(), BLEND, CPU, lambda _epoch: None).contents
+
+    assert contents.score is None
+    assert type(scorer_of(contents, contents.layout)) is L1Scorer
+
+
 def test_without_novelty_the_error_is_that_of_the_reconstruction_alone() -> None:
     without = trained({"novelty": False}).contents
     inference = Inference(without.module, without.layout)
@@ -112,7 +151,7 @@ def test_without_novelty_constants_alone_are_nothing_to_score() -> None:
     encoders = {"a": numeric.build(numeric.Config(), "a")}
 
     with pytest.raises(DataError, match=r"model\.novelty is false and every feature is constant"):
-        train("s", batch, encoders, ModelConfig(novelty=False), 1.0, CPU, lambda _epoch: None)
+        train("s", batch, encoders, ModelConfig(novelty=False), L1, CPU, lambda _epoch: None)
 
 
 def test_one_core_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:

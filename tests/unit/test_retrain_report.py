@@ -3,8 +3,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from monitor.app.retrain import Report
+from monitor.app.gate import Trial
+from monitor.app.retrain_report import Report, check_published
 from monitor.cli.progress import progress_bars
+from monitor.core.errors import TryLaterError
+from monitor.core.limit import Daily, Limit
 
 REPORT = Report(
     stream="web",
@@ -26,6 +29,11 @@ REPORT = Report(
     error_low=0.1,
     error_high=2.0,
     state="ok",
+    method="blend",
+    average=1,
+    threshold=1.0,
+    limit=Limit("budget", 2.5, 5, 999, 0.005, 0.00916, Daily(840.0, 4.2, 7.66, 1, 12)),
+    trial=Trial(false_alarms=0.004, planted=455, recall=0.924, named=0.97),
     left_out={"id": "every value is different"},
     device="computing on the CPU, as configured",
 )
@@ -42,10 +50,49 @@ def test_the_report_says_what_a_person_asks_after_a_training() -> None:
         "  device     computing on the CPU, as configured",
         "  network    9-4-2-4-9 and 4 novelty columns beside it, best of 50 epochs: 41",
         "  learned    87.1% of the variation of the calibration records is reproduced",
-        "  benign     errors 0.1 to 2 are scores 0 to 1",
+        "  benign     errors 0.1 to 2 are l1 scores 0 to 1",
+        "  score      blend, how rare the record or its worst field is: 0 the best benign, 1 the limit",
+        "  alerts     above 1: expect 4.2 false alerts a day (95 %: 1 to 12), on average at most 7.7",
+        "             0.5 % of benign records above it, at most 0.92 %",
+        "  faults     92% of 455 gross ones planted in held-out records are found, 97% of these name the field first",
         "  left out   id: every value is different",
         "  published  20260101T000000.000Z-0123456789ab",
     ]
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    limit = Limit("fixed", 1.0, 5, 999, 0.005, 0.00916, None)
+
+    assert "  alerts     above 1: expect 0.5 % of benign records above it, at most 0.92 %\n  faults" in changed(
+        limit=limit
+    )
+    assert "  alerts     above 1\n  faults" in changed(limit=None)
+    assert "planted in held-out records are found\n" in changed(trial=Trial(0.0, 455, 0.0, None))
+    assert "  faults     no fault can be planted in these fields" in changed(trial=Trial(0.0, 0, None, None))
+
+
+def test_an_average_of_scores_is_named() -> None:
+    assert "score      l1, the summed error of the network; the mean of a key's last 5" in changed(
+        method="l1", average=5
+    )
+
+
+def test_what_the_gate_keeps_back_is_told_with_the_reason_and_the_way_around() -> None:
+    kept = msgspec.structs.replace(REPORT, published=None, refused="it is blind")
+
+    assert kept.text().endswith("  refused    it is blind")
+    with pytest.raises(
+        TryLaterError, match=r"stream web: not published: it is blind\. .*--force publishes all the same"
+    ):
+        check_published([REPORT, kept])
+    check_published([REPORT])
+
+
+def test_a_program_is_told_everything_a_person_is() -> None:
+    told = msgspec.json.decode(msgspec.json.encode(REPORT))
+
+    assert (told["method"], told["limit"]["daily"]["expected"], told["trial"]["recall"]) == ("blend", 4.2, 0.924)
+    assert told["refused"] is None
 
 
 def test_a_collapsed_network_is_named_with_the_cure() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.app.offline import Arriving
 from monitor.core.errors import CannotCreateError, PermissionDeniedError
-from monitor.reporting.output_file import created, make_directory
+from monitor.reporting.output_file import created, directory_for_results, make_directory
 
 
 @pytest.fixture
@@ -263,3 +263,27 @@ def test_a_directory_that_this_user_may_not_make_is_named(tmp_path: Path, monkey
 
     with pytest.raises(PermissionDeniedError, match="report: this user may not make the directory"):
         make_directory(tmp_path / "report")
+
+
+def test_a_directory_made_for_results_that_never_came_is_gone_again(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), directory_for_results(tmp_path / "a" / "b"):
+        raise KeyError
+
+    assert names(tmp_path) == []
+
+
+def make_and_fail(path: Path) -> None:
+    path.touch()
+    raise KeyError
+
+
+def test_a_directory_that_was_there_or_holds_something_stays(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyError), directory_for_results(tmp_path / "old"):
+        raise KeyError
+    with pytest.raises(KeyError), directory_for_results(tmp_path / "new" / "part"):
+        make_and_fail(tmp_path / "new" / "part" / "half")
+    with directory_for_results(tmp_path / "empty"):
+        pass
+
+    assert sorted(names(tmp_path)) == ["empty", "new", "old"]

@@ -92,9 +92,10 @@ def test_buckets_agree_with_counting_one_by_one(values: list[float]) -> None:
     assert found[float("inf")] == len(values)
 
 
-def test_the_l1_scores_have_a_histogram_only_where_they_differ(telemetry: Telemetry) -> None:
-    telemetry.stream("web").batch(Counts(), scores(), {})
-    telemetry.stream("db").batch(Counts(), scores(0.1), {}, l1=scores(0.1))
+def test_l1_scores_have_a_histogram_of_their_own_whatever_the_method(telemetry: Telemetry) -> None:
+    telemetry.stream("web").batch(Counts(), scores(0.5, 2.0), {})
+    telemetry.stream("db").batch(Counts(), scores(0.5, 2.0), {}, l1=scores(0.1, 0.2))
 
-    shown = {dict(labels)["stream"] for (name, labels) in scraped(telemetry) if name == "aemonitor_score_l1_count"}
-    assert shown == {"db"}
+    sums = {stream: value(telemetry, "score_l1_sum", stream=stream) for stream in ("web", "db")}
+    assert sums == {"web": 2.5, "db": pytest.approx(0.3)}
+    assert value(telemetry, "score_sum", stream="db") == 2.5

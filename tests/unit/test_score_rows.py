@@ -277,6 +277,20 @@ def test_a_batch_offers_no_more_rows_than_are_kept() -> None:
     assert Best[int](3).candidates(np.arange(1000.0), np.arange(1000)).tolist() == [997, 998, 999]
 
 
+def test_lists_of_texts_stay_lists_of_texts_and_what_is_none_is_counted() -> None:
+    texts, numbers = pa.table({"v": [["a"], []]}), pa.table({"v": [[1.0, None], None]})
+
+    data, lost = written("parquet", texts, pa.table({"v": ["[]", '["b", null]', "prose", "1"]}), numbers)
+    assert pq.read_table(io.BytesIO(data)).column("v").to_pylist() == [
+        ["a"], [], [], ["b", None], None, None, ["1", None], None
+    ]  # fmt: skip
+    assert lost == {"v": 2}
+
+    data, lost = written("parquet", numbers, texts)
+    assert pq.read_table(io.BytesIO(data)).column("v").to_pylist() == [[1.0, None], None, None, None]
+    assert lost == {"v": 2}
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
 def test_every_batch_is_out_when_it_was_written(form: str) -> None:
     file = io.BytesIO()

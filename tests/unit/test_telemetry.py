@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 
 from monitor.core.accounting import Counts
 from monitor.core.clock import ManualClock, SystemClock
+from monitor.core.limit import Daily, Limit
 from monitor.telemetry import Telemetry, describe_metrics
 from monitor.telemetry.names import METRICS
 from monitor.telemetry.store import MOST_WORDS, Store
@@ -63,7 +64,10 @@ def full(telemetry: Telemetry) -> None:
     """Use every metric there is."""
     stream = telemetry.stream("web")
     stream.framed(2)
-    stream.model(version="v1", sha256="ab", created=1.0, threshold=0.7, low=0.1, high=2.0)
+    stream.model(
+        version="v1", sha256="ab", method="blend", created=1.0, threshold=0.7, low=0.1, high=2.0,
+        limit=Limit("rate", 2.0, 2, 99, 0.02, 0.05, Daily(43_200.0, 864.0, 1728.0, 500, 900)),
+    )  # fmt: skip
     stream.model_refused("v2", ValueError("bad"))
     stream.batch(
         Counts(read=2, scored=2), scores(0.5, 1.5), {"parse": 0.1}, 1_699_999_990.0,
@@ -142,6 +146,32 @@ def test_a_new_stream_starts_every_counter_at_zero(telemetry: Telemetry) -> None
     assert ("aemonitor_abandoned_bytes_total", frozenset(stream | {("reason", "max_rotated_age")})) in zero
     assert ("aemonitor_score_bucket", frozenset(stream | {("le", "1.0")})) in zero
     assert ("aemonitor_score_count", frozenset(stream)) in zero
+
+
+def test_what_the_limit_promises_is_shown_in_base_units(telemetry: Telemetry) -> None:
+    full(telemetry)
+
+    assert value(telemetry, "expected_false_alert_ratio", stream="web") == 0.02
+    assert value(telemetry, "expected_false_alert_upper_ratio", stream="web") == 0.05
+    assert value(telemetry, "expected_false_alerts_per_second", stream="web") == 0.01
+    assert value(telemetry, "expected_false_alerts_upper_per_second", stream="web") == 0.02
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"),
+    [(None, set[str]()), (Limit("rate", 2.0, 2, 99, 0.02, 0.05, None), {"alert_ratio", "alert_upper_ratio"})],
+)
+def test_a_model_that_promises_less_leaves_no_promise_of_the_one_before(
+    telemetry: Telemetry, limit: Limit | None, shown: set[str]
+) -> None:
+    full(telemetry)
+
+    telemetry.stream("web").model(
+        version="v2", sha256="cd", method="l1", created=1.0, threshold=1.0, low=0.1, high=2.0, limit=limit
+    )
+
+    prefix = "aemonitor_expected_false_"
+    assert {name.removeprefix(prefix) for name, _ in scraped(telemetry) if name.startswith(prefix)} == shown
 
 
 def test_metric_names_follow_the_rules_of_prometheus() -> None:
@@ -314,7 +344,7 @@ def test_only_the_model_in_use_is_shown(telemetry: Telemetry, clock: ManualClock
     stream.model(version="v2", sha256="b", created=6.0, threshold=1.0, low=0.25, high=3.0)
 
     infos = [dict(labels) for (name, labels) in scraped(telemetry) if name == "aemonitor_model_info"]
-    assert infos == [{"stream": "web", "version": "v2", "sha256": "b"}]
+    assert infos == [{"stream": "web", "version": "v2", "sha256": "b", "method": "l1"}]
     assert value(telemetry, "model_loaded_timestamp_seconds", stream="web") == clock.now()
     assert value(telemetry, "benign_error_max", stream="web") == 3.0
 

@@ -14,6 +14,7 @@ from monitor.core.errors import DataError
 from monitor.core.novelty import changed, never
 from monitor.core.protocols import FittedEncoder
 from monitor.encoders import text
+from monitor.encoders._passages import FittedPassages
 from monitor.encoders.text import Config
 from tests.text_encoding import NAME, encode, finding, surprise, total
 from tests.text_encoding import fit as fit_encoder
@@ -132,6 +133,56 @@ def test_longer_than_benign_is_surprising_by_how_much(log: FittedEncoder) -> Non
 
     assert sorted(lengths) == lengths
     assert 0 < lengths[0] < 1 < lengths[2] < never(600)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("session closed after 3 s" + ";" * 14, "semicolons: 14, none in 600 benign records"),
+        ("session (uid=1) (uid=2) opened", "brackets: 4, at most 2 in 600 benign records"),
+        ("session closed after 3 s" + "0" * 10**6, "length: about 1,000,000, at most 53 in 600 benign records"),
+    ],
+)
+def test_more_of_a_kind_than_ever_is_told_with_its_number(message: str, reason: str) -> None:
+    encoder = fit(BENIGN, vocabulary=1)  # nothing but counts and neighbours can be told
+    columns, novelty = encode(encoder, message)
+    counted = np.array([name.endswith(" beyond") and not name.startswith("rarest") for name in encoder.novelty])
+
+    assert encoder.explain(columns[0], novelty[0] * counted, columns[0]).reason == reason
+
+
+def test_gibberish_is_rarer_than_benign_words_though_new_words_say_nothing() -> None:
+    names = [f"hello {a}{b}{c}" for a in ("an", "be", "ca") for b in ("ri", "lo", "ta") for c in ("na", "s", "ro")]
+    encoder = fit(names)
+
+    assert surprise(encoder, "hello berina") == {}
+    assert surprise(encoder, "hello qxzwkvjq")["rarest passage beyond"] > 0.5
+    assert encoder.columns[-2:] == ("rarity of characters", "rarest passage")
+
+
+def test_how_rare_a_short_text_is_does_not_depend_on_what_stands_behind_it(log: FittedEncoder) -> None:
+    short = ("", "se", "closed a")
+
+    before, _ = encode(log, *short, "qxzwkvjq" * 3)
+    alone = [encode(log, value)[0][0] for value in short]
+
+    np.testing.assert_array_equal(before[:3], alone)
+
+
+def test_what_hardly_ever_varies_is_no_column() -> None:
+    often = fit([*BENIGN, *["session closed (#1) after 2 s"] * 4])
+    rarely = fit([*BENIGN, "session closed (#1) after 2 s"])
+
+    assert len(often.columns) == len(rarely.columns) + 1
+    assert surprise(rarely, "session closed (#1) after 2 s") == {}
+
+
+def test_the_oddest_passage_can_be_quoted(log: FittedEncoder) -> None:
+    assert isinstance(log, FittedPassages)
+    assert log.oddest("session opened for <script>alert(1)</script> (uid=3)") == "<script>alert"
+    assert log.oddest("session opened for %3Cb%3E (uid=3)") == "for <b> (uid"
+    assert log.oddest("a\x1b[") == "a\\x1b["
+    assert log.oddest("") == ""
 
 
 @pytest.mark.parametrize(

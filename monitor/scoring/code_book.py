@@ -1,0 +1,74 @@
+"""The nearest of some stored benign records: what an autoencoder reproduces too well is still far from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SIZE = 1024
+"""Records stored, when there are as many: a quarter of them lose little (see docs/quality.md), four times cost it."""
+
+BLOCKS = 8
+"""The book is searched by Euclidean distance, one matrix product, for the nearest of each eighth; only between these is
+the L1 distance computed, which costs twenty times as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBook:
+    """``rows`` [size, seen] are benign records, times ``search``; size is a multiple of 8 (repeating rows fill it).
+
+    ``search`` [seen] is what columns are multiplied with to find the nearest record, ``unit`` [seen] what differences
+    from it are multiplied with to be 1 on average in benign records (0 in columns that never differ).
+    """
+
+    rows: Tensor
+    search: Tensor
+    unit: Tensor
+    squares: Tensor  # [size]: squared lengths of the rows
+
+    @classmethod
+    def of(cls, z: Tensor, search: Tensor, unit: Tensor) -> CodeBook:
+        """A book of the records ``z`` [n, seen], n > 0."""
+        size = -(-len(z) // BLOCKS) * BLOCKS
+        rows = z[torch.arange(size) % len(z)] * search
+        return cls(rows, search, unit, (rows * rows).sum(1))
+
+    def differences(self, z: Tensor) -> Tensor:
+        """Absolute differences [n, seen], in units of ``unit``, of records [n, seen] from the nearest stored one."""
+        return (z - self.nearest(z)).abs() * self.unit
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """The stored record nearest to each of ``z`` [n, seen], as it was before ``search``."""
+        x = z * self.search
+        rows = self.rows[self._candidates(x)]  # [n, blocks, seen]
+        best = (rows - x[:, None]).abs_().sum(2).argmin(1)
+        found = rows[torch.arange(len(x), device=z.device), best]
+        return torch.where(self.search > 0, found / self.search.clamp(min=1e-12), z)
+
+    def _candidates(self, x: Tensor) -> Tensor:
+        """The row of each block that is nearest to each of ``x`` [n, seen] by Euclidean distance, [n, blocks].
+
+        A row's number is written over the last digits of its squared distance, which are as large as integers as they
+        are as numbers: so the least of them, which costs a tenth of the place of the least, tells the row.
+        """
+        squared = torch.addmm(self.squares, x, self.rows.t(), alpha=-2) + (x * x).sum(1, keepdim=True)
+        digits = (1 << (len(self.rows) - 1).bit_length()) - 1
+        numbered = (
+            squared.clamp(min=0).view(torch.int32) & ~digits | torch.arange(len(self.rows), device=x.device).int()
+        )
+        return (numbered.view(len(x), BLOCKS, -1).amin(2) & digits).long()
+
+    def to(self, device: torch.device) -> CodeBook:
+        """The same on another device."""
+        return CodeBook(*(getattr(self, name).to(device) for name in self.__slots__))
+
+    def state(self) -> dict[str, Tensor]:
+        """All of it as tensors by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Tensor]) -> CodeBook:
+        return cls(**{name: state[name] for name in cls.__slots__})

@@ -1,0 +1,87 @@
+"""How rare an error is among benign ones, in bans: 3 means that one benign record in a thousand errs as much.
+
+Within the benign errors their ranks say it; beyond all but a few, a Pareto tail fitted to the largest (Hill 1975, "A
+simple general approach to inference about the tail of a distribution") goes on, so that farther is always rarer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from monitor.core.arrays import F64
+
+TAIL_SHARE = 0.02
+"""The share of the benign errors that the Pareto tail is fitted to, ten of them at least."""
+
+TAIL_LEAST = 10
+
+KNOTS = 32
+"""Ranks that are remembered of each column of errors, half of them of the largest 5 %."""
+
+LIGHTEST = 0.05
+"""The least index of a tail: a lighter one would make the next digit of an error a proof."""
+
+MOST = 300.0
+"""Bans: nothing is rarer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """The tails of some columns of errors: rarity at ascending knots, the slope in ln(error) behind the last one."""
+
+    knots: Tensor  # [columns, KNOTS], ascending
+    bans: Tensor  # [columns, KNOTS], ascending, >= 0
+    slopes: Tensor  # [columns], bans per unit of ln(error)
+
+    def rarity(self, errors: Tensor) -> Tensor:
+        """Bans [n, columns] of errors [n, columns], both >= 0 and growing together."""
+        column = torch.arange(len(self.knots), device=errors.device)
+        place = torch.searchsorted(self.knots, errors.t().contiguous(), right=True).t() - 1
+        place = place.clamp(0, KNOTS - 2)
+        low, high = self.knots[column, place], self.knots[column, place + 1]
+        start, stop = self.bans[column, place], self.bans[column, place + 1]
+        share = ((errors - low) / (high - low).clamp(min=1e-30)).clamp(0, 1)
+        last = self.knots[:, -1]
+        beyond = torch.log(errors / last).clamp(min=0) * self.slopes
+        return (start + share * (stop - start) + beyond).clamp(max=MOST)
+
+    def to(self, device: torch.device) -> Tails:
+        """The same on another device."""
+        return Tails(self.knots.to(device), self.bans.to(device), self.slopes.to(device))
+
+    def state(self) -> dict[str, Tensor]:
+        """All of it as tensors by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Tensor]) -> Tails:
+        return cls(**{name: state[name] for name in cls.__slots__})
+
+
+def fit_tails(errors: F64) -> Tails:
+    """Learn the tails of benign errors [n, columns], n > 0, >= 0 and finite."""
+    fitted = [_fit(np.sort(column)) for column in errors.T]
+    knots, bans, slopes = (np.array(part, dtype=np.float32) for part in zip(*fitted, strict=True))
+    return Tails(torch.from_numpy(knots), torch.from_numpy(bans), torch.from_numpy(slopes))
+
+
+def _fit(errors: F64) -> tuple[F64, F64, float]:
+    """Knots, bans at them, and the slope behind, of ascending errors [n]."""
+    count = len(errors)
+    tail = min(max(TAIL_LEAST, round(count * TAIL_SHARE)), max(1, count // 2))
+    start = max(float(errors[-tail - 1]) if count > tail else float(errors[0]), 1e-6)
+    index = max(float(np.log(np.maximum(errors[-tail:], start) / start).mean()), LIGHTEST)
+    ranks = np.concatenate([np.linspace(0, 0.95, KNOTS // 2, endpoint=False), np.linspace(0.95, 1, KNOTS // 2)])
+    body = np.quantile(errors, ranks * (1 - tail / count))
+    survival = 1 - ranks * (1 - tail / count)
+    knots = np.maximum.accumulate(np.minimum(body, start) + 0.0)
+    knots[-1] = start
+    # Equal errors share the rank of the largest of them: benign records that err alike are no rarity.
+    equal = np.searchsorted(errors, knots, "left")
+    bans = -np.log10(np.minimum(1.0, np.maximum(survival, (count - equal + 0.5) / (count + 1))))
+    return knots, np.maximum.accumulate(bans), 1 / (index * np.log(10))

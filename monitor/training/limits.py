@@ -1,0 +1,85 @@
+"""Where a stream alerts, and what that costs in false alarms: told by the scores of held-out benign records."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitor.core.arrays import F64, I64
+from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.errors import UsageError
+from monitor.core.limit import Limit
+from monitor.core.records import RecordBatch
+from monitor.deciding.averaging import all_moving_means, length_for
+from monitor.deciding.budget import budget_limit, fixed_limit, rate_limit
+from monitor.deciding.held_out import HeldOut
+from monitor.model.calibration import ScoreRange
+
+
+def blend_range(rarity: F64, held_out: RecordBatch, score: ScoreConfig, alert: AlertConfig) -> tuple[ScoreRange, Limit]:
+    """The range of the default score, and what to expect above the threshold.
+
+    Args:
+        rarity: bans of the held-out records, [n], n > 0, each told by records without it.
+        held_out: the records themselves, in the order of time.
+        score: says over how many records a score is averaged.
+        alert: says how many false alarms are accepted.
+
+    Raises:
+        DataError: a budget is asked for, and nobody knows how many records come in a day.
+        TryLaterError: there are too few records to keep the budget.
+    """
+    codes = key_codes(held_out)
+    length = length_for(rarity, codes) if score.average == "auto" else score.average
+    benign = _benign(all_moving_means(rarity, codes, length), held_out, codes, alert)
+    limit = benign_limit(benign, alert)
+    score_range = ScoreRange("blend", float(benign.scores.min()), limit.value, length)
+    return score_range, limit if alert.threshold == 1 else fixed_limit(benign, score_range.value(alert.threshold))
+
+
+def l1_limit(scores: F64, held_out: RecordBatch, alert: AlertConfig) -> Limit:
+    """The limit of plain L1 ``scores`` [n] of held-out records. Raises what ``blend_range`` does."""
+    benign = _benign(scores, held_out, key_codes(held_out), alert)
+    return (
+        fixed_limit(benign, alert.threshold)
+        if alert.budget_per_day is None
+        else budget_limit(benign, alert.budget_per_day)
+    )
+
+
+def benign_limit(benign: HeldOut, alert: AlertConfig) -> Limit:
+    """The limit by budget, or else by rate."""
+    if alert.budget_per_day is None:
+        return rate_limit(benign, alert.false_alarm_rate)
+    return budget_limit(benign, alert.budget_per_day)
+
+
+def check_budget(alert: AlertConfig, split: str) -> None:
+    """A budget needs records that nothing was learned from.
+
+    Raises:
+        UsageError: there are none, and a budget is asked for.
+    """
+    if alert.budget is not None and split == "none":
+        raise UsageError(
+            "alert.budget: with model.split: none every record is learned, so none can tell the rate; "
+            "use split: time, or give a threshold"
+        )
+
+
+def key_codes(records: RecordBatch) -> I64 | None:
+    """A number for the key of each record, [n]; None without keys."""
+    if records.keys is None:
+        return None
+    encoded = records.keys.dictionary_encode(null_encoding="encode")
+    codes: I64 = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def _benign(scores: F64, held_out: RecordBatch, codes: I64 | None, alert: AlertConfig) -> HeldOut:
+    return HeldOut(
+        scores,
+        held_out.times,
+        codes,
+        gap_seconds=alert.episode_gap_seconds,
+        records_per_day=alert.records_per_day,
+    )
