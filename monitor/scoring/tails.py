@@ -76,7 +76,8 @@ def _fit(errors: F64) -> tuple[F64, F64, float]:
     tail = min(max(TAIL_LEAST, round(count * TAIL_SHARE)), max(1, count // 2))
     start = max(float(errors[-tail - 1]) if count > tail else float(errors[0]), 1e-6)
     index = max(float(np.log(np.maximum(errors[-tail:], start) / start).mean()), LIGHTEST)
-    ranks = np.concatenate([np.linspace(0, 0.95, KNOTS // 2, endpoint=False), np.linspace(0.95, 1, KNOTS // 2)])
+    slope = 1 / (index * np.log(10))
+    ranks = np.linspace(0, 1, KNOTS // 2)
     body = np.quantile(errors, ranks * (1 - tail / count))
     survival = 1 - ranks * (1 - tail / count)
     knots = np.maximum.accumulate(np.minimum(body, start) + 0.0)
@@ -84,4 +85,11 @@ def _fit(errors: F64) -> tuple[F64, F64, float]:
     # Equal errors share the rank of the largest of them: benign records that err alike are no rarity.
     equal = np.searchsorted(errors, knots, "left")
     bans = -np.log10(np.minimum(1.0, np.maximum(survival, (count - equal + 0.5) / (count + 1))))
-    return knots, np.maximum.accumulate(bans), 1 / (index * np.log(10))
+    # In the tail, too, an error that some benign records reach is no rarer than they are many.
+    places = np.unique(np.geomspace(1, tail, KNOTS // 2).round().astype(np.int64))[::-1]
+    far = np.maximum(errors[count - np.resize(places, KNOTS // 2)], start)
+    far.sort()
+    reached = count - np.searchsorted(errors, far, "left")
+    pareto = bans[-1] + np.log(far / start) * slope
+    far_bans = np.maximum(np.minimum(pareto, np.log10((count + 2) / (reached + 1))), bans[-1])
+    return np.concatenate([knots, far]), np.maximum.accumulate(np.concatenate([bans, far_bans])), slope

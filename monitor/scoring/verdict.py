@@ -1,7 +1,8 @@
 """From errors to one number: how rare a record is among benign ones, in bans.
 
 Either the record as a whole is rare, or its worst feature is. Of so many features one is always somewhat rare, so the
-worst one counts less by the logarithm of their number (Bonferroni); the rarer of the two speaks.
+worst one counts less by the logarithm of their number (Bonferroni); what it shows that benign data never did counts in
+full, since hardly any benign record has that in any feature. The rarer of the two speaks.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ class Verdict:
 
     def rarity(self, errors: Errors, novelty: Tensor) -> Tensor:
         """Bans [n] of records with these errors and novelty [n, features]; higher is more anomalous, >= 0."""
-        worst = self.by_field(errors, novelty).amax(1) - log10(max(1, novelty.shape[1]))
-        return torch.maximum(self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))[:, 0], worst)
+        many = log10(max(1, novelty.shape[1]))
+        fields = (self.fields.rarity(errors.fields) - many).clamp(min=0) + self.novelties.weigh(novelty)
+        whole = self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))[:, 0]
+        return torch.maximum(whole, fields.amax(1))
 
     def by_field(self, errors: Errors, novelty: Tensor) -> Tensor:
         """Bans of each feature, [n, features]."""

@@ -20,7 +20,7 @@ BUDGET_RECORDS = 1000
 """Records a day for each alert a day: of forty lines a day five alerts would be no small number."""
 
 FALSE_ALARM_RATE = 0.01
-MARGIN = 1.5
+MARGIN = 1.65
 """A draft alerts above a margin over what one benign record in a hundred exceeds. Scores count factors of ten in
 rarity, so half as much again is one record in a thousand, told by the tail and not by the single worst record."""
 

@@ -88,9 +88,9 @@ class Site:
         ]
         self.config.write_text("\n".join(lines) + "\n")
 
-    def retrain(self, benign: Path) -> None:
+    def retrain(self, benign: Path, *options: str) -> None:
         """Learn from a file."""
-        aemonitor("retrain", "-c", str(self.config), "--input", str(benign))
+        aemonitor("retrain", "-c", str(self.config), "--input", str(benign), *options)
 
     def start(self) -> None:
         """Start the daemon; returns at once."""

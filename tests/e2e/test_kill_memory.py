@@ -64,7 +64,7 @@ def test_what_is_remembered_of_keys_survives_kills(tmp_path: Path) -> None:
         each.configure("json_lines", FEATURES, extra=EXTRA)
     benign = tmp_path / "benign.jsonl"
     benign.write_bytes(b"".join(line(-number) for number in range(3_000, 0, -1)))
-    site.retrain(benign)
+    site.retrain(benign, "--force")  # it alerts on everything, which the gate would not have
     shutil.copytree(site.state / "models", calm.state / "models")
     writer = Writer(site.log)
     chance = random.Random(5)

@@ -38,7 +38,7 @@ def test_a_budget_is_drafted_where_the_records_can_keep_it() -> None:
 def test_a_share_is_drafted_where_a_budget_would_be_refused_or_large(records: int, days: float, why: str) -> None:
     text, reason = draft_alert(records, times_of(records, days))
 
-    assert text == "{threshold: 1.5, false_alarm_rate: 0.01}", why
+    assert text == "{threshold: 1.65, false_alarm_rate: 0.01}", why
     assert "1.5 about 0.1%, here " in reason
     assert "from 4 days of 5,000 records on, budget: 5/day" in reason
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from monitor.cli import execute
 from monitor.core.errors import AemonitorError
 from monitor.model.bundle import current_version
 
-BENIGN = [
+BENIGN: list[dict[str, object]] = [
     {"mode": ("idle", "busy")[i % 2], "load": 10 + 20 * (i % 2) + i * 7 % 5, "power": 100 + 200 * (i % 2) + i * 7 % 5}
     for i in range(600)
 ]
-FAULTY = [{**record, "load": 1e9, "mode": f"mode {i}", "power": None} for i, record in enumerate(BENIGN)]
+FAULTY: list[dict[str, object]] = [
+    {**record, "load": 1e9, "mode": f"mode {i}", "power": None} for i, record in enumerate(BENIGN)
+]
 
 
 class Place:
@@ -46,7 +49,7 @@ class Place:
         return current_version(self.root / "state" / "models", "plant")
 
 
-def _lines(records: list[dict[str, object]]) -> str:
+def _lines(records: Sequence[Mapping[str, object]]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from monitor.reporting.wording import percent, share
 
-
 SHARES = st.floats(1e-12, 1 - 1e-12) | st.floats(-11.5, -1e-12).map(lambda power: 10.0**power)
 
 
