@@ -22,7 +22,7 @@ BUDGET_RECORDS = 1000
 FALSE_ALARM_RATE = 0.01
 MARGIN = 1.65
 """A draft alerts above a margin over what one benign record in a hundred exceeds. Scores count factors of ten in
-rarity, so half as much again is one record in a thousand, told by the tail and not by the single worst record."""
+rarity, so two thirds more are about one record in two thousand, told by the tail and not by the single worst record."""
 
 EXPECTED_SHARE = FALSE_ALARM_RATE**MARGIN
 
