@@ -248,11 +248,6 @@ class AlertConfig(StrictModel):
         le=1e8,
         description="Alerts of one key that follow each other within this time are one episode, told and counted once.",
     )
-    adaptive: bool = Field(
-        default=False,
-        description="Let the limit follow slow changes of benign scores, in steps of 1 % and no further than to half "
-        "or twice of what was calibrated; every step is kept in the history.",
-    )
 
     @property
     def budget_per_day(self) -> float | None:

@@ -109,7 +109,7 @@ def test_defaults_fill_a_minimal_configuration() -> None:
     assert (stream.time, stream.key, stream.sinks) == (None, None, [])
     assert stream.model == ModelConfig()
     assert (stream.score.method, stream.alert.threshold) == ("blend", 1.0)
-    assert (stream.score.average, stream.alert.budget_per_day, stream.alert.adaptive) == ("auto", None, False)
+    assert (stream.score.average, stream.alert.budget_per_day) == ("auto", None)
     assert (config.server.address, config.device, config.state_dir) == (("127.0.0.1", 9464), "auto", None)
     assert config.limits.model_dump() == {
         "max_batch_records": 8192,
