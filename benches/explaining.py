@@ -83,7 +83,7 @@ def measure(fields: int, alerts: int) -> str:
     with tempfile.TemporaryDirectory() as out:
         pipeline = trained(Path(out), named, alerts)
         scored = pipeline.score(next(iter(read_files([Path(out) / "app.log"]))))
-        rows = pipeline.decider.alerts(scored.scores.scores, scored.records.ok)
+        rows = scored.alerting
         if not len(rows):
             raise SystemExit("none of the spoiled records raised an alert")
         pipeline.explain(scored, rows[:1])  # the first call allocates

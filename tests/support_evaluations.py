@@ -10,7 +10,7 @@ import numpy as np
 from monitor.core.arrays import F64, Bools
 from monitor.model.history import Epoch, History
 from monitor.reporting.assessment import Choice, Subject, assess
-from monitor.reporting.evaluation import Corrupted, Estimate, Evaluation, Picture
+from monitor.reporting.evaluation import Corrupted, Estimate, Evaluation, Picture, Recovered
 from monitor.reporting.intervals import Bootstrap
 from monitor.reporting.labelled import Labelled
 
@@ -63,6 +63,17 @@ def corruptions(targets: Sequence[str] = ("pixels",), kinds: Sequence[str] = ("n
     return found
 
 
+def planted(fields: Sequence[str] = ("load", "host")) -> tuple[Recovered, ...]:
+    """Faults that are found the more often the later they stand."""
+    found = [Estimate(0.3 + 0.3 * at, 0.2 + 0.3 * at, 0.4 + 0.3 * at) for at in range(3)]
+    faults = ("missing", "swap", "unseen")
+    return tuple(
+        Recovered(field, fault, 200, recall, recall, recall)
+        for field in fields
+        for fault, recall in zip(faults, found, strict=True)
+    )
+
+
 def pictures(count: int, label: str = "7", file: str = "test.csv") -> tuple[Picture, ...]:
     """Rings that the network draws a little too large, every other one in noise."""
     random = np.random.default_rng(1)
@@ -76,4 +87,6 @@ def pictures(count: int, label: str = "7", file: str = "test.csv") -> tuple[Pict
 def full(keys: Sequence[str | None] = (None,)) -> Evaluation:
     """Everything that can be in one."""
     found = evaluation(*two_classes(), keys=keys)
-    return replace(found, corruptions=tuple(corruptions()), pictures=pictures(3), notes=("one thing to know",))
+    return replace(
+        found, corruptions=tuple(corruptions()), planted=planted(), pictures=pictures(3), notes=("one thing to know",)
+    )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from monitor.core.accounting import Counts, FileState, MemoryChange, Outcome, Position, tail_marker
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef
@@ -29,6 +35,11 @@ class RecordedEvents:
     opened: int = 0
     tracked: int = 0
     behind_bytes: int = 0
+    oldest_seconds: float = 0.0
+    pinned_bytes: int = 0
+    adoptions: list[str] = field(default_factory=list[str])
+    ignored: list[str] = field(default_factory=list[str])
+    watch_mode: str = ""
 
     def rotated(self, path: str, kind: str) -> None:
         self.rotations.append((path, kind))
@@ -47,6 +58,18 @@ class RecordedEvents:
 
     def lag(self, behind_bytes: int) -> None:
         self.behind_bytes = behind_bytes
+
+    def unread(self, oldest_seconds: float, pinned_bytes: int) -> None:
+        self.oldest_seconds, self.pinned_bytes = oldest_seconds, pinned_bytes
+
+    def adopted(self, path: str) -> None:
+        self.adoptions.append(path)
+
+    def copy_ignored(self, path: str) -> None:
+        self.ignored.append(path)
+
+    def scanned(self, seconds: float, watch_mode: str) -> None:
+        self.watch_mode = watch_mode
 
 
 def write(path: Path, data: bytes | str) -> None:
@@ -67,19 +90,61 @@ def rename(old: Path, new: Path) -> None:
 def truncate(path: Path) -> None:
     """Empty a file in place, as ``copytruncate`` does."""
     os.truncate(path, 0)
+    assert path.stat().st_size == 0
+
+
+def copy(old: Path, new: Path) -> None:
+    """Make a copy, as ``cp`` and ``copytruncate`` do."""
+    shutil.copyfile(old, new)
+    assert new.read_bytes() == old.read_bytes()
+    assert new.stat().st_ino != old.stat().st_ino
+
+
+def copytruncate(log: Path, new: Path, between: bytes = b"") -> None:
+    """Rotate by copying; ``between`` is written after the copy was made and before the log is emptied."""
+    copy(log, new)
+    write(log, between)
+    truncate(log)
 
 
 def replace_content(path: Path, data: bytes) -> None:
     """Truncate and write again, keeping the inode."""
-    inode = path.stat().st_ino
+    inode, before = path.stat().st_ino, path.read_bytes()
+    truncate(path)
     path.write_bytes(data)
     assert path.stat().st_ino == inode
+    assert path.read_bytes() != before
 
 
 def recreate(path: Path, data: bytes = b"") -> None:
     """Delete a file and make a new one of the name."""
-    path.unlink()
+    with path.open("rb") as old:
+        os.unlink(path)  # noqa: PTH108 - the plain system call, which tests replace
+        assert os.fstat(old.fileno()).st_nlink == 0
     path.write_bytes(data)
+
+
+def compress(path: Path, ending: str = ".gz") -> Path:
+    """What ``gzip`` and its like do: pack a file under a new name, keep its time stamp, delete the original."""
+    status, packed = path.stat(), path.with_name(path.name + ending)
+    packed.write_bytes(pack(path.read_bytes(), ending))
+    os.utime(packed, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.unlink(path)  # noqa: PTH108 - the plain system call, which tests replace
+    assert not path.exists()
+    return packed
+
+
+def pack(data: bytes, ending: str) -> bytes:
+    """Bytes as they stand in a compressed file of that ending."""
+    return bytes(PACKERS[ending](data))
+
+
+PACKERS: dict[str, Callable[[bytes], Any]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
 
 
 @dataclass
@@ -113,9 +178,13 @@ class Follower:
     ``lines`` are the committed records. A crash loses what was read and not committed.
     """
 
-    def __init__(self, *include: Path | str, once: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *include: Path | str, once: bool = False, clock: ManualClock | None = None, **options: Any
+    ) -> None:
         self.config = file_tail.Config(include=[str(path) for path in include], watch="poll", **options)
-        self.clock = ManualClock(time.time())
+        self.clock = clock or ManualClock(time.time())
+        # The files' stamps are real, unless the test that gave the clock sets them by it.
+        self.now = clock.now if clock else time.time
         self.events = RecordedEvents()
         self.lines: list[bytes] = []
         self.states: dict[str, FileState] = {}
@@ -152,7 +221,7 @@ class Follower:
             key = (place.origin.epoch, place.offset)
             assert before is None or key >= (before.origin.epoch, before.offset), "progress moved back"
             self.states.pop(place.origin.file_id, None)
-            self.states[place.origin.file_id] = state_of(place, time.time())  # as the files' stamps are real
+            self.states[place.origin.file_id] = state_of(place, self.now())
             self.source.committed(place)
         self.lines += self.framed.complete
         self.framed.positions, self.framed.complete = [], []

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.app.alerting import natural_values
-from monitor.app.compose import build_parser
+from monitor.app.compose import build_parser, read_input
 from monitor.app.offline import Offline, OfflineBatch, standard_input
 from monitor.core.arrays import F32, F64, I64, Column
 from monitor.core.errors import CannotCreateError, DataError, NoInputError, PermissionDeniedError, UsageError
 from monitor.core.names import did_you_mean, quoted
 from monitor.core.records import Field, FieldType, RawBatch, RecordBatch
 from monitor.core.rows import lines_of, take
-from monitor.ingest.reading import STDIN, own_stdin, read_files
+from monitor.ingest.reading import STDIN, own_stdin
 
 if TYPE_CHECKING:
     from monitor.reporting.cluster_table import Latents
@@ -127,12 +127,12 @@ def looked_up(
     Raises:
         DataError: the input is not what it was.
     """
-    limits, pipeline = offline.config.limits, offline.pipeline
+    pipeline = offline.pipeline
     pipeline.features.load_keyed_state(remembered)
     summaries: list[str] = []
     encoded: list[F32] = []
     start = 0
-    for raw in read_files(files, max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records):
+    for raw in read_input(offline.config, offline.config.streams[offline.stream], files):
         chosen = np.flatnonzero((places >= start) & (places < start + len(raw)))
         rows = places[chosen] - start
         start += len(raw)

@@ -83,7 +83,7 @@ def read_sample(stream: StreamConfig, limits: LimitsConfig, files: Sequence[str]
     ingest = build_ingest(stream, _with_texts(stream))
     sample = Sample(tuple(files))
     parsed: list[RecordBatch] = []
-    for first_line, raw in _bounded(sample, limits):
+    for first_line, raw in _bounded(stream, sample, limits):
         batch = ingest.parse(raw)
         headers = int(batch.headers.sum())
         sample.read += len(batch) - headers
@@ -106,12 +106,15 @@ def _with_texts(stream: StreamConfig) -> list[Field]:
     return sorted(fields | {Field(f.name, FieldType.TEXT) for f in fields})
 
 
-def _bounded(sample: Sample, limits: LimitsConfig) -> Iterator[tuple[int, RawBatch]]:
+def _bounded(stream: StreamConfig, sample: Sample, limits: LimitsConfig) -> Iterator[tuple[int, RawBatch]]:
     """The batches of the sample, kept in it, each with the number of its first line in its file."""
     records = text = 0
     next_line = 1
     for raw in read_files(
-        sample.files, max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records
+        sample.files,
+        max_record_bytes=limits.max_record_bytes,
+        max_batch_records=limits.max_batch_records,
+        form=stream.input,
     ):
         if not len(raw):
             continue

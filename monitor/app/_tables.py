@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from monitor.core.arrays import F64, Column
 from monitor.core.clock import SystemClock
-from monitor.core.columns import ARROW_TYPES, convert
+from monitor.core.columns import arrow_type, convert
 from monitor.core.errors import DataError
 from monitor.core.names import quoted
 from monitor.core.opening import reading
@@ -46,7 +46,7 @@ class Table:
         natural = self.columns[name].type
         if pa.types.is_null(natural):
             return FieldType.TEXT
-        return next((kind for kind, arrow in ARROW_TYPES.items() if natural == arrow), None)
+        return next((kind for kind in FieldType if natural == arrow_type(kind)), None)
 
     def is_time(self, name: str) -> bool:
         """Whether a column has times by its type, not as text or numbers."""
@@ -170,8 +170,8 @@ def matrix(columns: Mapping[str, Column], names: Sequence[str], rows: int) -> An
 
 def wanted(column: Column, kind: FieldType) -> Column:
     """A natural column as the type a feature reads; what does not read as that type is what a parser makes of it."""
-    if column.type == ARROW_TYPES[kind] or pa.types.is_null(column.type):
-        return column.cast(ARROW_TYPES[kind])
+    if column.type == arrow_type(kind) or pa.types.is_null(column.type):
+        return column.cast(arrow_type(kind))
     if kind is FieldType.NUMBER and not pa.types.is_string(column.type):
         return _numbers(column)
     return convert(_texts(column), kind)
@@ -225,7 +225,7 @@ def _plain(column: Any) -> Column:
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("ms"))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return column.cast(ARROW_TYPES[FieldType.TEXTS if _is_text(kind.value_type) else FieldType.VECTOR])
+        return column.cast(arrow_type(FieldType.TEXTS if _is_text(kind.value_type) else FieldType.VECTOR))
     return _numbers(column) if _is_number(kind) else _texts(column)
 
 

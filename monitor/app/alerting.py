@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef, alert_id, fingerprint
-from monitor.core.arrays import F32, I64
+from monitor.core.arrays import F32, F64, I64
 from monitor.core.clock import Clock
 from monitor.core.features import FeatureMatrix
 from monitor.core.protocols import Parser
 from monitor.core.records import RecordBatch
 from monitor.core.rows import lines_of
+from monitor.deciding.threshold import exceeding
 from monitor.explaining.fields import Anomaly, field_findings, summarise
 from monitor.explaining.rarity import p_value
 from monitor.ingest.features import FeatureSpace
@@ -27,16 +28,22 @@ from monitor.scoring.scores import ScoreBatch
 RAW_CHARACTERS = 4096
 """Of the record's own text, this much goes into the alert."""
 CRITICAL_RATIO = 3.0
-"""A score this many times the threshold is critical, not a warning."""
+"""A score this many times its limit is critical, not a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A batch after scoring, before anything is decided."""
+    """A batch after scoring; ``limits`` [n] are what the scores are held against."""
 
     records: RecordBatch
     matrix: FeatureMatrix
     scores: ScoreBatch
+    limits: F64
+
+    @property
+    def alerting(self) -> I64:
+        """The rows to alert on, ascending."""
+        return exceeding(self.scores.scores, self.limits, self.records.ok)
 
 
 class _Context(NamedTuple):
@@ -65,7 +72,6 @@ class AlertWriter:
         scorer: L1Scorer,
         bundle: Bundle,
         *,
-        threshold: float,
         clock: Clock,
     ) -> None:
         self.stream = stream
@@ -73,7 +79,6 @@ class AlertWriter:
         self._natural = natural
         self._features = features
         self._scorer = scorer
-        self._threshold = threshold
         self._clock = clock
         self._host = socket.gethostname()
         self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
@@ -101,21 +106,21 @@ class AlertWriter:
     ) -> Alert:
         raw, origin = scored.records.raw, scored.records.raw.origin
         offset = int(raw.offsets[row])
-        score = float(scored.scores.scores[row])
+        score, limit = float(scored.scores.scores[row]), float(scored.limits[row])
         values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
         fields = field_findings(anomaly, self._features.layout, values, self._features.explain_feature)
         return Alert(
             id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
             fingerprint=fingerprint(self.stream, context.key, tuple(field.name for field in fields[:1])),
-            severity="critical" if score >= CRITICAL_RATIO * self._threshold else "warning",
+            severity="critical" if score >= CRITICAL_RATIO * limit else "warning",
             stream=self.stream,
             key=context.key,
             time=context.time,
             detected_at=detected,
             source=SourceRef(path=origin.path, offset=offset, file_id=origin.file_id, epoch=origin.epoch),
-            score=Score(float(scored.scores.l1[row]), score, self._threshold, p_value(anomaly.rarity)),
+            score=Score(float(scored.scores.l1[row]), score, limit, p_value(anomaly.rarity)),
             fields=fields,
-            summary=summarise(self.stream, fields, score, self._threshold, anomaly.rarity),
+            summary=summarise(self.stream, fields, score, limit, anomaly.rarity),
             raw=raw.line(row)[:RAW_CHARACTERS],
             model=self._model,
             host=self._host,

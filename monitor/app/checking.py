@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from monitor.app._sample import Reason, Sample, read_sample
 from monitor.app._sample_fields import Level, Remark
-from monitor.app.compose import chosen_streams
 from monitor.app.sample_items import Held, Item
+from monitor.app.streams import chosen_streams
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import Problem, UsageError
 from monitor.core.yaml_text import dotted

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from monitor.app.compose import build_parser
 from monitor.app.offline import Offline
-from monitor.app.score import Part, alerting_rows, part
+from monitor.app.score import Part, part
 from monitor.core.arrays import I64, Column
 from monitor.core.columns import convert
 from monitor.core.progress import Progress
@@ -35,7 +35,7 @@ def cleaned(offline: Offline, inputs: Sequence[Path], progress: Progress) -> Ite
         records, values = batch.scored.records, batch.scored.matrix.values
         decoded = features.decode(scorer.reconstruct(values))
         table = _table(natural.parse(records.raw), decoded, records)
-        yield part(batch, alerting_rows(offline, batch), table)
+        yield part(batch, table)
     nothing = features.decode(np.zeros((0, features.layout.total), dtype=np.float32))
     names = {field.name: column for field, column in nothing.items()}
     yield Part(pa.table(names | {UNPARSED: pa.nulls(0, pa.string())}), 0, 0, 0)

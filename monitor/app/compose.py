@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from monitor import plugins
 from monitor.app.alerting import AlertWriter
 from monitor.app.pipeline import Pipeline
+from monitor.app.streams import chosen_streams as chosen_streams  # noqa: PLC0414 - callers of state, proof and repair
+from monitor.app.streams import models_root
 from monitor.core.clock import Clock
 from monitor.core.config import Config, StreamConfig
-from monitor.core.errors import BundleError, TryLaterError, UsageError
+from monitor.core.errors import BundleError, DataError, TryLaterError
+from monitor.core.input_config import InputConfig
+from monitor.core.limit import Limit
 from monitor.core.protocols import Encoder, Parser
-from monitor.core.records import Field
+from monitor.core.records import Field, RawBatch
+from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
+from monitor.deciding.episode_count import EpisodeCount
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.framing import Framer
-from monitor.ingest.reading import Ingest, TimeColumn, wanted_fields
-from monitor.model.bundle import Bundle, BundleContents, current_version, load, stream_directory
+from monitor.ingest.reading import Ingest, TimeColumn, read_files, wanted_fields
+from monitor.model.bundle import Bundle, BundleContents, load
 from monitor.model.device import choose_device
-from monitor.plugins import resolve_state_dir
+from monitor.model.versions import current_version, stream_directory
 from monitor.scoring.choice import scorer_of
-
-
-def models_root(config: Config) -> Path:
-    """Where the published models of this configuration stand."""
-    return resolve_state_dir(config, os.environ) / "models"
-
-
-def chosen_streams(config: Config, names: Sequence[str]) -> dict[str, StreamConfig]:
-    """The streams named, or all.
-
-    Raises:
-        UsageError: a name is not a stream of the configuration.
-    """
-    for name in names:
-        if name not in config.streams:
-            known = ", ".join(config.streams)
-            raise UsageError(f"there is no stream {name!r} in the configuration; there are: {known}")
-    return {name: stream for name, stream in config.streams.items() if not names or name in names}
 
 
 def build_encoders(stream: StreamConfig) -> dict[str, Encoder]:
@@ -67,10 +55,24 @@ def build_ingest(stream: StreamConfig, fields: Sequence[Field], *, context: bool
     return Ingest(build_parser(stream, sorted(fields)), time=time, key=stream.key, context=build_parser(stream, both))
 
 
-def new_framer(config: Config) -> Callable[[], Framer]:
-    """A maker of framers with the configured limits."""
+def new_framer(config: Config, stream: StreamConfig | None = None) -> Callable[[], Framer]:
+    """A maker of framers for a stream's input (for lines of UTF-8 without), with the configured limits."""
+    limits, form = config.limits, InputConfig() if stream is None else stream.input
+    return partial(Framer, limits.max_record_bytes, limits.max_batch_records, form)
+
+
+def read_input(
+    config: Config, stream: StreamConfig, paths: Sequence[str | Path], stdin: IO[bytes] | None = None
+) -> Iterator[RawBatch]:
+    """The records of whole files, framed as the daemon frames those of the stream; see ``read_files``."""
     limits = config.limits
-    return lambda: Framer(max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records)
+    return read_files(
+        paths,
+        max_record_bytes=limits.max_record_bytes,
+        max_batch_records=limits.max_batch_records,
+        form=stream.input,
+        stdin=stdin,
+    )
 
 
 def load_pipeline(config: Config, name: str, clock: Clock, version: str | None = None) -> Pipeline:
@@ -81,13 +83,13 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
         BundleError: the bundle is damaged, foreign, or was made for other features than are configured.
     """
     bundle = load_bundle(config, name, version)
-    pipeline = assemble(config, name, bundle, clock)
+    pipeline = assemble(config, name, bundle, clock, decider_of(config.streams[name], bundle))
     check_fit(name, config.streams[name], bundle, pipeline.features)
     return pipeline
 
 
-def assemble(config: Config, name: str, bundle: Bundle, clock: Clock) -> Pipeline:
-    """The stream's data path with a model, whatever features are configured by now.
+def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: Decider | None = None) -> Pipeline:
+    """The stream's data path with a model, whatever features are configured by now; its limit stays, or is given.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -95,16 +97,44 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock) -> Pipelin
     stream, contents = config.streams[name], bundle.contents
     features = restore_features(contents)
     scorer = scorer_of(contents, features.layout, choose_device(config.device)[0])
-    threshold = threshold_of(stream, contents)
-    alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, threshold=threshold, clock=clock)
+    alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, clock=clock)
     averaging = averaging_of(contents)
     ingest = build_ingest(stream, features.fields, context=features.needs_context or averaging.length > 1)
-    return Pipeline(name, ingest, features, scorer, averaging, Decider(threshold), alerts)
+    return Pipeline(
+        name,
+        ingest,
+        features,
+        scorer,
+        averaging=averaging,
+        decider=decider or Decider(threshold_of(stream, contents), promise_of(stream, contents)),
+        episodes=EpisodeCount(stream.alert.episode_gap_seconds, clock),
+        alerts=alerts,
+    )
 
 
 def threshold_of(stream: StreamConfig, contents: BundleContents) -> float:
     """The score above which a record alerts: that of the configuration, or the one that keeps its budget."""
     return stream.alert.threshold if stream.alert.budget is None else contents.threshold
+
+
+def promise_of(stream: StreamConfig, contents: BundleContents) -> Limit | None:
+    """What to expect above the stream's threshold; None where that is not known, as after the threshold was changed."""
+    return contents.limit if threshold_of(stream, contents) == contents.threshold else None
+
+
+def decider_of(stream: StreamConfig, bundle: Bundle) -> Decider | None:
+    """A limit that follows, with nothing remembered yet; None where it stays.
+
+    Raises:
+        BundleError: it is to follow, and the model does not say what to expect of it.
+    """
+    if not stream.alert.adaptive:
+        return None
+    contents = bundle.contents
+    try:
+        return Adaptation(threshold_of(stream, contents), promise_of(stream, contents), bundle.version)
+    except DataError as error:
+        raise BundleError(f"model {bundle.version} of stream {contents.stream}: {error}") from error
 
 
 def averaging_of(contents: BundleContents) -> Averaging:

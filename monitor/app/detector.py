@@ -28,9 +28,10 @@ from monitor.core.config import AlertConfig, ScoreConfig
 from monitor.core.errors import NoInputError
 from monitor.core.model_config import ModelConfig
 from monitor.core.records import RecordBatch
-from monitor.model.bundle import VERSION, BundleContents, pointed_to, verify
+from monitor.model.bundle import BundleContents, verify
 from monitor.model.device import choose_device
 from monitor.model.publishing import publish
+from monitor.model.versions import VERSION, pointed_to
 from monitor.training.recipe import Judging, train
 from monitor.training.splits import MIN_RECORDS
 
@@ -55,16 +56,18 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
             of an array without names are ``numeric``); ``encodings_`` and ``left_out_`` say what came of it.
         time: the column of the event time. None with inferred features takes the first column of times.
         key: the column that names a row's entity, such as a host, for features that remember the row before.
-        method: ``blend`` scores by how rare a row is among benign ones, as a whole or in its worst column; ``l1`` is
-            the plain L1 error of the network. See docs/score.md.
+        method: ``blend`` scores by how rare a row is among benign ones, as a whole or in its worst column; ``field`` by
+            its worst column, told by one network; ``masked`` likewise, and looks twice at what stands out (set
+            ``masking``); ``l1`` is the plain L1 error of the network. See docs/score.md.
         members: networks on the panel of ``blend``.
         field_masking: share of the columns hidden from the panel while it learns.
-        false_alarm_rate: share of benign rows that may have a ``blend`` score above 1, if there are enough to tell.
+        false_alarm_rate: share of benign rows that may have a score above 1 (not of ``l1``).
         threshold: rows with an ``anomaly_score`` above this are anomalous.
         device: where the network is computed: auto, cpu, cuda or cuda:N.
         random_state: the seed; 1 is what the command line uses. None draws one from numpy's random state.
-        hidden, bottleneck, activation, output_activation, init, loss, noise, masking, optimizer, learning_rate,
-            weight_decay, batch_size, epochs, patience, split, novelty: the ``model:`` section of the YAML file.
+        network, hidden, bottleneck, activation, output_activation, init, loss, noise, masking, trim, optimizer,
+            learning_rate, weight_decay, batch_size, epochs, patience, split, novelty: the ``model:`` section of the
+            YAML file.
 
     Attributes:
         encodings_: the encoding of each feature, ready for the ``features:`` section of a YAML file.
@@ -88,6 +91,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         features: Mapping[str, Any] | None = None,
         time: str | None = None,
         key: str | None = None,
+        network: str = "dense",
         hidden: Any = "auto",
         bottleneck: Any = "auto",
         activation: str = "tanh",
@@ -96,6 +100,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         loss: str = "mse",
         noise: float = 0.0,
         masking: float = 0.0,
+        trim: float = 0.0,
         optimizer: str = "adam",
         learning_rate: float = 0.01,
         weight_decay: float = 0.0,
@@ -115,6 +120,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         self.features = features
         self.time = time
         self.key = key
+        self.network = network
         self.hidden = hidden
         self.bottleneck = bottleneck
         self.activation = activation
@@ -123,6 +129,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         self.loss = loss
         self.noise = noise
         self.masking = masking
+        self.trim = trim
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

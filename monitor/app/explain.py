@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 
 from monitor.app.alerting import RAW_CHARACTERS
-from monitor.app.compose import assemble, chosen_streams, load_bundle, load_pipeline, models_root
+from monitor.app.compose import assemble, load_bundle, load_pipeline
 from monitor.app.history import full_text
 from monitor.app.pipeline import Pipeline
 from monitor.app.replaying import command_for, record_in, record_of, replay
+from monitor.app.streams import chosen_streams, models_root
 from monitor.core.alerts import Alert
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config
@@ -18,7 +19,7 @@ from monitor.core.errors import NoInputError, UsageError
 from monitor.core.names import quoted
 from monitor.explaining.explanation import Explanation
 from monitor.explaining.notes import notes
-from monitor.model.bundle import versions
+from monitor.model.versions import versions
 from monitor.plugins import load_config
 
 CURRENT = "current"
@@ -68,7 +69,7 @@ def explain_line(config_path: Path, line: str, stream: str | None, version: str 
     config = load_config(config_path)
     name = _only_stream(config, stream)
     pipeline = _pipeline(config, name, version or CURRENT, "see `aemonitor models list`")
-    raw = record_in(line, config.limits)
+    raw = record_in(line, config.limits, config.streams[name].input)
     cure = f"give it as it stands in the log, or say with --stream whose record it is (taken for one of {name})"
     found = replay(pipeline, config.streams[name], raw, pipeline.decider.threshold, cure)
     return _noted(Explanation(stream=name, alert=None, replay=found), cut=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.app.compose import chosen_streams
+from monitor.app.streams import chosen_streams
 from monitor.core.alerts import Alert
 from monitor.core.errors import NoInputError
 from monitor.core.printable import printable

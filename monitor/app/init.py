@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.core.errors import CannotCreateError, NoInputError
+from monitor.core.input_config import InputConfig, MultilineConfig
 from monitor.core.records import RawBatch
-from monitor.ingest.reading import read_files
+from monitor.ingest.reading import read_files, read_stream
 from monitor.plugins import load_config_text
+from monitor.training.continuation import first_line
 from monitor.training.draft_yaml import render
 from monitor.training.inference import Draft, infer
 
@@ -28,9 +31,11 @@ def draft_config(
     Raises:
         NoInputError: a file is missing or the sample is empty.
     """
-    draft = infer(read_sample(samples))
+    lines = read_sample(samples)
+    start = first_line(lines)
+    draft = infer(lines if start is None else grouped(lines, start))
     paths = [Path(sample).absolute() for sample in samples if sample != "-" and not sample.endswith(COMPRESSED)]
-    text = render(draft, stream or stream_name(samples), paths, state_dir=state_dir, listen=listen)
+    text = render(draft, stream or stream_name(samples), paths, start=start, state_dir=state_dir, listen=listen)
     load_config_text(text, "the drafted configuration")
     return text, draft
 
@@ -53,6 +58,14 @@ def read_sample(samples: Sequence[str]) -> RawBatch:
     if not records:
         raise NoInputError(f"{', '.join(samples)}: no line to learn from")
     return joined_lines(taken)
+
+
+def grouped(lines: RawBatch, start: str) -> RawBatch:
+    """The lines of a sample as records that begin with those that match."""
+    from monitor.core.rows import joined_lines
+
+    form = InputConfig(multiline=MultilineConfig(start=start))
+    return joined_lines(list(read_stream(io.BytesIO(lines.data), lines.origin.path, form=form)))
 
 
 def stream_name(samples: Sequence[str]) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import IO
 
 from monitor.app.alerting import Scored
-from monitor.app.compose import chosen_streams, load_pipeline
+from monitor.app.compose import load_pipeline, read_input
+from monitor.app.line_numbers import LineNumbers
 from monitor.app.pipeline import Pipeline
+from monitor.app.streams import chosen_streams
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config
 from monitor.core.errors import UsageError
 from monitor.core.progress import Progress
-from monitor.ingest.reading import read_files
 from monitor.plugins import load_config
 
 
@@ -81,17 +82,10 @@ class Offline:
         Raises:
             NoInputError, PermissionDeniedError, DataError: a file cannot be read.
         """
-        limits = self.config.limits
-        end: tuple[str, int] | None = None  # where the batch before ended; one that starts elsewhere begins a file
-        done = line = 0
-        for raw in read_files(
-            inputs,
-            max_record_bytes=limits.max_record_bytes,
-            max_batch_records=limits.max_batch_records,
-            stdin=standard_input(),
-        ):
-            first = line + 1 if end == (raw.origin.file_id, raw.offsets[0]) else 1
-            line, end = first - 1 + len(raw), (raw.origin.file_id, raw.next_offset)
+        lines = LineNumbers()
+        done = 0
+        for raw in read_input(self.config, self.config.streams[self.stream], inputs, standard_input()):
+            first = lines.first(raw)
             done += len(raw)
             progress(what, done, 0, "")
             yield OfflineBatch(self.pipeline.score(raw), first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,11 @@ from monitor.core.accounting import Counts, DeadLetter, Memory, MemoryChange, Ou
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, I64
 from monitor.core.features import FeatureMatrix
+from monitor.core.limit import Limit
 from monitor.core.records import RawBatch, RecordBatch
+from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
+from monitor.deciding.episode_count import EpisodeCount
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.reading import Ingest
@@ -27,8 +30,10 @@ STAGES: tuple[str, ...] = ("parse", "encode", "score", "decide")
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024
-SCORES = ""
-"""Under this name, which no feature can have, the scores that are averaged are remembered."""
+SCORES, LIMIT, EPISODES = "", "\0limit", "\0episodes"
+"""Names, which no feature can have, of what is remembered beside features: the scores that are averaged, the limit that
+follows, and when each key alerted last."""
+OWN = frozenset({SCORES, LIMIT, EPISODES})
 NEWEST_TIME_SECONDS = 1.0
 """How often the event time is looked at for the lag metric: a look costs as much as a few hundred records."""
 
@@ -45,7 +50,7 @@ class Processed:
 
 
 class Pipeline:
-    """One stream with one published model. Used by one thread at a time; keyed state lives in its features."""
+    """One stream with one published model. Used by one thread at a time; keyed state lives in its parts."""
 
     def __init__(
         self,
@@ -53,8 +58,10 @@ class Pipeline:
         ingest: Ingest,
         features: FeatureSpace,
         scorer: L1Scorer,
+        *,
         averaging: Averaging,
         decider: Decider,
+        episodes: EpisodeCount,
         alerts: AlertWriter,
     ) -> None:
         self.stream = stream
@@ -63,7 +70,11 @@ class Pipeline:
         self.scorer = scorer
         self.averaging = averaging
         self.decider = decider
+        self.episodes = episodes
         self.alerts = alerts
+        self._remembering: dict[str, Averaging | EpisodeCount | Adaptation] = {SCORES: averaging, EPISODES: episodes}
+        if isinstance(decider, Adaptation):
+            self._remembering[LIMIT] = decider
         self._time_asked = -math.inf  # monotonic seconds
 
     @property
@@ -73,26 +84,36 @@ class Pipeline:
 
     @property
     def threshold(self) -> float:
-        """The score above which a record alerts."""
-        return self.decider.threshold
+        """The score above which the next record alerts."""
+        return self.decider.limit
+
+    @property
+    def promise(self) -> Limit | None:
+        """What to expect above the calibrated threshold; None where that is not known."""
+        return self.decider.promise
 
     def memories(self) -> Mapping[str, Memory]:
         """What is remembered of keys after all that was processed."""
-        return {**self.features.memories(), SCORES: Memory(self.averaging.made_by, self.averaging.keyed_state)}
+        own = {name: Memory(part.made_by, part.keyed_state) for name, part in self._remembering.items()}
+        return {**self.features.memories(), **own}
 
     def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]:
         """Go on with what was remembered at the last commit, or by the model before this one; why not, by name."""
-        of_features = {name: memory for name, memory in memories.items() if name != SCORES}
+        of_features = {name: memory for name, memory in memories.items() if name not in OWN}
         reasons = self.features.take_over(of_features)
-        if SCORES in memories and (reason := self.averaging.take_over(memories[SCORES])):
-            reasons[SCORES] = reason
+        for name in memories.keys() & OWN:
+            part = self._remembering.get(name)
+            reason = part.take_over(memories[name]) if part else "alert.adaptive is off"
+            if reason:
+                reasons[name] = reason
         return reasons
 
     def score(self, raw: RawBatch) -> Scored:
-        """Parse, encode and score; nothing is decided or counted."""
+        """Parse, encode and score; nothing is counted."""
         records = self.ingest.parse(raw)
         matrix = self.features.encode(records)
-        return Scored(records, matrix, self._scores(records, matrix))
+        scores = self._scores(records, matrix)
+        return Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
 
     def explain(self, scored: Scored, rows: I64) -> tuple[Alert, ...]:
         """The alerts of some rows of a scored batch, in order."""
@@ -110,23 +131,34 @@ class Pipeline:
         clock.append(time.perf_counter())
         scores = self._scores(records, matrix)
         clock.append(time.perf_counter())
-        rows = self.decider.alerts(scores.scores, records.ok)
-        alerts = self.explain(Scored(records, matrix, scores), rows)
+        scored = Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
+        alerts, episodes = self._decide(scored)
         clock.append(time.perf_counter())
         outcome = Outcome(
             stream=self.stream,
             positions=(Position(raw.origin, raw.next_offset, raw.tail),),
-            counts=replace(count(records), alerts=len(alerts)),
+            counts=replace(count(records), alerts=len(alerts), episodes=episodes),
             alerts=alerts,
             dead_letters=dead_letters(records),
-            memories=(*remembered, *self._scores_remembered()),
+            memories=(*remembered, *self._remembered()),
+            limit_changes=self.decider.changes(),
         )
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
         return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], self._newest_time(records), seconds)
 
-    def _scores_remembered(self) -> tuple[MemoryChange, ...]:
-        change = self.averaging.keyed_changes()
-        return (MemoryChange(SCORES, self.averaging.made_by, *change),) if any(change) else ()
+    def _decide(self, scored: Scored) -> tuple[tuple[Alert, ...], int]:
+        """The alerts of a scored batch, and how many episodes begin with them."""
+        rows = scored.alerting
+        if not len(rows):
+            return (), 0
+        context = self.ingest.context(scored.records.raw, rows)
+        return self.alerts.write(scored, rows, context), self.episodes.begun(context)
+
+    def _remembered(self) -> Iterator[MemoryChange]:
+        for name, part in self._remembering.items():
+            change = part.keyed_changes()
+            if any(change):
+                yield MemoryChange(name, part.made_by, *change)
 
     def _scores(self, records: RecordBatch, matrix: FeatureMatrix) -> ScoreBatch:
         scores = self.scorer.score(matrix)
@@ -147,14 +179,16 @@ def count(records: RecordBatch) -> Counts:
     """What happened to each record of a batch; header lines are filtered, not unparsed."""
     raw = records.raw
     return Counts(
-        read=len(records),
+        read=len(records) + raw.sampled_out,
         scored=int(records.ok.sum()),
         unparsed=int(records.unparsed.sum()),
         filtered=int(records.headers.sum()),
+        sampled_out=raw.sampled_out,
         bytes=raw.input_bytes,
         truncated=int(raw.truncated.sum()),
         replaced_bytes=raw.replaced_bytes,
         dropped_bytes=raw.dropped_bytes,
+        skipped_bytes=raw.skipped_bytes,
     )
 
 

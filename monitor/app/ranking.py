@@ -16,7 +16,7 @@ from monitor.app.cleaning import as_found
 from monitor.app.compose import build_parser
 from monitor.app.offline import Offline, OfflineBatch
 from monitor.app.pipeline import Pipeline, count
-from monitor.app.score import alerting_rows, mean_squared, path_text
+from monitor.app.score import mean_squared, path_text
 from monitor.core.accounting import Counts
 from monitor.core.arrays import F32, F64, I64
 from monitor.core.errors import UsageError
@@ -56,6 +56,7 @@ class _Kept:
     raw: RawBatch  # this record alone
     line: int
     score: float
+    limit: float  # what the score is held against
     error: float
     squared_error: float
     values: F32  # [total]
@@ -107,7 +108,7 @@ def rank(
     wanted = [groups[name] for name, count in ((TOP, top), (LOWEST, lowest)) if count]
     counts = Counts()
     for batch in offline.batches(inputs, progress):
-        counts += replace(count(batch.scored.records), alerts=len(alerting_rows(offline, batch)))
+        counts += replace(count(batch.scored.records), alerts=len(batch.scored.alerting))
         errors = _squared(offline, batch) if squared else None
         figures = batch.scored.scores.scores if errors is None else errors
         usable = np.flatnonzero(batch.scored.records.ok)
@@ -134,12 +135,18 @@ def check_images(offline: Offline) -> None:
         )
 
 
-def label_missing(ranking: Ranking, label_field: str) -> str:
-    """A sentence, with the nearest name, if there are records and none of them has the label field; else empty."""
+def demand_label(ranking: Ranking, label_field: str) -> None:
+    """Whether one of the records, if there are any, has the label field.
+
+    Raises:
+        UsageError: none has; the message has the nearest name.
+    """
     known = {name for row in ranking.rows for name in row.fields}
-    if label_field in known or not ranking.rows:
-        return ""
-    return f"none of the records shown has the label field {quoted(label_field)}{did_you_mean(label_field, known)}"
+    if ranking.rows and label_field not in known:
+        raise UsageError(
+            f"--label-field: none of the records shown has a field {quoted(label_field)}"
+            f"{did_you_mean(label_field, known)}"
+        )
 
 
 def drawn(offline: Offline, ranking: Ranking, label_field: str) -> dict[str, list[Picture]]:
@@ -173,6 +180,7 @@ def _kept(batch: OfflineBatch, row: int, errors: F64 | None) -> _Kept:
         raw=lines_of(scored.records.raw, np.array([row])),
         line=batch.first_line + row,
         score=float(scored.scores.scores[row]),
+        limit=float(scored.limits[row]),
         error=float(scored.scores.errors[row]),
         squared_error=float("nan") if errors is None else float(errors[row]),
         values=scored.matrix.values[row].copy(),  # a view would keep the whole batch
@@ -226,11 +234,11 @@ def _explained(
     values = np.array([one.values for one in kept])  # [m, total]
     errors, scores = np.array([one.error for one in kept], np.float32), np.array([one.score for one in kept])
     results = ScoreBatch(errors, scores, pipeline.scorer.calibration.score(errors))
-    everything = np.ones(len(kept), dtype=np.bool_)
-    scored = Scored(RecordBatch(raw, {}, everything), FeatureMatrix(values, pipeline.features.layout), results)
-    alerting = pipeline.decider.alerts(results.scores, everything)
+    records = RecordBatch(raw, {}, np.ones(len(kept), dtype=np.bool_))
+    limits = np.array([one.limit for one in kept])
+    scored = Scored(records, FeatureMatrix(values, pipeline.features.layout), results, limits)
     summaries: list[str | None] = [None] * len(kept)
-    for row, alert in zip(alerting.tolist(), pipeline.explain(scored, alerting), strict=True):
+    for row, alert in zip(scored.alerting.tolist(), pipeline.explain(scored, scored.alerting), strict=True):
         summaries[row] = alert.summary
     return summaries, _fields(pipeline, natural.parse(raw), pipeline.scorer.reconstruct(values))
 

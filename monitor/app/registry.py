@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.app.compose import chosen_streams, models_root
-from monitor.core.errors import NoInputError, UsageError
-from monitor.model.bundle import current_version, stream_directory, verify, versions
+from monitor.app.streams import chosen_streams, models_root
+from monitor.core.errors import BundleError, NoInputError, UsageError
 from monitor.model.manifest import CARD, MANIFEST, decode
+from monitor.model.versions import current_version, stream_directory, versions
 from monitor.plugins import load_config
 
 
@@ -63,7 +63,7 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
     for name in chosen_streams(config, [stream] if stream else []):
         for found in versions(root, name):
             if version in (None, found):
-                verify(stream_directory(root, name) / found)
+                _check(stream_directory(root, name) / found)
                 checked += 1
                 yield f"{name}/{found}"
     if not checked:
@@ -72,6 +72,17 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
             + (f" for {stream}" if stream else "")
             + "; run `aemonitor retrain`"
         )
+
+
+def _check(path: Path) -> None:
+    from monitor.model.bundle import verify  # here: to list and show models nobody needs torch
+    from monitor.scoring.choice import scorer_of
+
+    contents = verify(path).contents
+    try:
+        scorer_of(contents, contents.layout)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
 
 
 def _file(config_path: Path, stream: str | None, version: str | None, name: str) -> str:

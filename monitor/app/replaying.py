@@ -16,10 +16,12 @@ from monitor.app.pipeline import Pipeline
 from monitor.core.alerts import Alert, ModelRef, Score
 from monitor.core.config import LimitsConfig, StreamConfig
 from monitor.core.errors import DataError, NoInputError, UsageError
+from monitor.core.input_config import InputConfig
 from monitor.core.records import HEADER, Origin, RawBatch, RecordBatch
 from monitor.explaining.explanation import Replay
 from monitor.explaining.fields import field_findings, reassure, summarise
 from monitor.explaining.rarity import p_value
+from monitor.ingest.framing import PLAIN
 from monitor.ingest.reading import STDIN, own_stdin, read_stream
 
 
@@ -38,7 +40,7 @@ def record_of(alert: Alert) -> RawBatch:
     )
 
 
-def record_in(line: str, limits: LimitsConfig) -> RawBatch:
+def record_in(line: str, limits: LimitsConfig, form: InputConfig = PLAIN) -> RawBatch:
     """The one record of a text, framed as the daemon frames it; ``-`` is standard input.
 
     Raises:
@@ -47,7 +49,7 @@ def record_in(line: str, limits: LimitsConfig) -> RawBatch:
     """
     stream = own_stdin() if line == STDIN else io.BytesIO(os.fsencode(line))
     name = "standard input" if line == STDIN else "--line"
-    batches = list(islice(read_stream(stream, STDIN, max_record_bytes=limits.max_record_bytes), 2))
+    batches = list(islice(read_stream(stream, STDIN, max_record_bytes=limits.max_record_bytes, form=form), 2))
     if not batches:
         raise NoInputError(f"{name}: there is no record in it")
     if sum(map(len, batches)) > 1:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from monitor.app.compose import build_encoders, build_ingest, chosen_streams, models_root, threshold_of
+import msgspec
+
+from monitor.app.compose import (
+    build_encoders,
+    build_ingest,
+    promise_of,
+    read_input,
+    threshold_of,
+)
 from monitor.app.gate import judged
+from monitor.app.places import Places
 from monitor.app.retrain_report import Report, report_of
+from monitor.app.streams import chosen_streams, models_root
+from monitor.app.suspicions import suspicions
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import NoInputError
 from monitor.core.progress import Progress
 from monitor.core.records import RecordBatch
-from monitor.ingest.reading import read_files
+from monitor.deciding.pace import Pace
 from monitor.model.device import choose_device
 from monitor.model.history import Epoch
 from monitor.model.publishing import publish
 from monitor.plugins import load_config
+from monitor.plugins.matching import matches, patterns
 from monitor.training.gathering import gather
 from monitor.training.recipe import Judging, train
 
@@ -57,7 +68,9 @@ def _retrain(
     force: bool,
 ) -> Report:
     device, message = choose_device(config.device)
-    records, read, unparsed = gather(_benign(config, name, stream, inputs, progress), max_records)
+    places = Places(max_records)
+    benign = places.watch(_benign(config, name, stream, inputs, progress))
+    records, read, unparsed = gather(benign, max_records)
 
     def on_epoch(epoch: Epoch) -> None:
         held_out = "" if epoch.validation_loss is None else f", held out {epoch.validation_loss:.5g}"
@@ -69,12 +82,15 @@ def _retrain(
     judging = Judging(stream.score, stream.alert)
     trained = train(name, records, build_encoders(stream), stream.model, judging, device, on_epoch, on_step=on_step)
     trial, refused = judged(config, name, trained.contents, records, device)
+    if stream.alert.adaptive:
+        Pace.of(promise_of(stream, trained.contents))  # or say now that no limit can follow with this model
     keep = dry_run or (refused is not None and not force)
     version = None if keep else publish(models_root(config), trained.contents, now=SystemClock().now())
     threshold = threshold_of(stream, trained.contents)
-    return report_of(
+    report = report_of(
         trained, trial, refused, version, read=read, unparsed=unparsed, device=message, threshold=threshold
     )
+    return msgspec.structs.replace(report, suspects=suspicions(trained.suspects, places, len(records)))
 
 
 def _benign(
@@ -85,8 +101,7 @@ def _benign(
     ingest = build_ingest(stream, [field for encoder in encoders for field in encoder.fields])
     paths = list(inputs) or source_files(name, stream)
     records = 0
-    limits = config.limits
-    for raw in read_files(paths, max_record_bytes=limits.max_record_bytes, max_batch_records=limits.max_batch_records):
+    for raw in read_input(config, stream, paths):
         records += len(raw)
         progress(f"{name}: reading", records, 0, "")
         yield ingest.parse(raw)
@@ -98,10 +113,14 @@ def source_files(name: str, stream: StreamConfig) -> list[Path]:
     Raises:
         NoInputError: the source reads no files, or there are none yet.
     """
-    patterns: Sequence[str] = getattr(stream.source.options, "include", ())
-    paths = {Path(found) for pattern in patterns for found in glob.glob(pattern, recursive=True)}  # noqa: PTH207 - patterns are absolute
+    options = stream.source.options
+    paths = {Path(found) for pattern in patterns(options) for found in matches(pattern, options)}
     files = sorted((path for path in paths if path.is_file()), key=lambda path: path.stat().st_mtime)
     if not files:
-        what = f"no file matches {', '.join(patterns)}" if patterns else f"a {stream.source.kind} source has no files"
+        what = (
+            f"no file matches {', '.join(patterns(options))}"
+            if patterns(options)
+            else f"a {stream.source.kind} source has no files"
+        )
         raise NoInputError(f"stream {name}: {what}; give benign records with --input FILE")
     return files

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from monitor.app.gate import Trial
+from monitor.app.suspicions import Suspicion, listing
 from monitor.core.errors import TryLaterError
 from monitor.core.limit import Limit
+from monitor.core.model_config import Network
 from monitor.model.calibration import method_of
+from monitor.model.history import Candidate
 from monitor.training.recipe import Trained
 
 
@@ -18,6 +21,7 @@ class Report(msgspec.Struct, frozen=True):
 
     ``published`` is the new version; None after a dry run, or where the gate says in ``refused`` why it must not be.
     ``method`` is what scores, ``average`` over how many records; ``limit`` what to expect above ``threshold``.
+    ``suspects`` were left out of all of it; ``candidates`` are the bottlenecks tried.
     """
 
     stream: str
@@ -47,6 +51,9 @@ class Report(msgspec.Struct, frozen=True):
     left_out: dict[str, str]
     device: str
     refused: str | None = None
+    network: Network = "dense"
+    candidates: tuple[Candidate, ...] = ()
+    suspects: tuple[Suspicion, ...] = ()
 
     def text(self) -> str:
         """The report for a person."""
@@ -56,7 +63,9 @@ class Report(msgspec.Struct, frozen=True):
             + (f", {self.unparsed:,} of them do not parse" if self.unparsed else ""),
             f"  split      {self._split()}",
             f"  device     {self.device}",
-            f"  network    {layers}{self._beside()}, best of {self.epochs} epochs: {self.best_epoch}",
+            *listing(self.suspects),
+            f"  network    {self._kind()}{layers}{self._beside()}, best of {self.epochs} epochs: {self.best_epoch}",
+            *([f"  bottleneck {self._bottleneck()}"] if len(self.candidates) > 1 else []),
             *([f"  learned    {self._learned()}"] if self.explained is not None else []),
             f"  benign     errors {self.error_low:.4g} to {self.error_high:.4g} are l1 scores 0 to 1"
             + ("" if self.state == "ok" else f" ({STATES[self.state]})"),
@@ -83,6 +92,13 @@ class Report(msgspec.Struct, frozen=True):
             return f"none: the same {self.train:,} records to learn and to calibrate; new ones will score higher"
         return f"{self.train:,} to learn, {self.early_stop:,} to stop by, {self.calibration:,} to calibrate"
 
+    def _kind(self) -> str:
+        return "" if self.network == "dense" else f"{self.network} "
+
+    def _bottleneck(self) -> str:
+        tried = ", ".join(f"{candidate.loss:.1%} with {candidate.bottleneck}" for candidate in self.candidates)
+        return f"{min(self.layers)}: of the variation of held-out records is left {tried}"
+
     def _beside(self) -> str:
         return f" and {self.novelty_columns} novelty columns beside it" if self.novelty_columns else ""
 
@@ -99,6 +115,8 @@ COLLAPSED = (
 
 METHODS = {
     "l1": "l1, the summed error of the network",
+    "field": "field, how rare its worst field is: 0 the best benign, 1 the limit",
+    "masked": "masked, how rare its worst field is, looked at twice: 0 the best benign, 1 the limit",
     "blend": "blend, how rare the record or its worst field is: 0 the best benign, 1 the limit",
 }
 
@@ -151,6 +169,8 @@ def report_of(
         left_out=dict(trained.features.left_out),
         device=device,
         refused=refused,
+        network=contents.config.network,
+        candidates=history.candidates,
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from monitor.app.offline import Offline, OfflineBatch
 from monitor.app.pipeline import count
-from monitor.core.arrays import F64, I64, Bools, Column
+from monitor.core.arrays import F64, Bools, Column
 from monitor.core.progress import Progress
 from monitor.scoring.l1 import L1Scorer, squared_errors
 
@@ -40,8 +40,7 @@ def scores(offline: Offline, inputs: Sequence[Path], progress: Progress, *, squa
     score. ``squared`` adds squared errors, which cost another pass.
     """
     for batch in offline.batches(inputs, progress):
-        rows = alerting_rows(offline, batch)
-        yield part(batch, rows, _score_table(offline, batch, rows, squared=squared))
+        yield part(batch, _score_table(offline, batch, squared=squared))
     yield Part(_empty_scores(squared=squared), 0, 0, 0)
 
 
@@ -56,7 +55,7 @@ def latents(offline: Offline, inputs: Sequence[Path], progress: Progress) -> Ite
         hidden = offline.pipeline.scorer.latent(batch.scored.matrix.values).astype(np.float64)
         columns = places(batch) | {"score": known(batch.scored.scores.scores, records.ok)}
         columns |= {f"latent_{k + 1}": known(hidden[:, k], records.ok) for k in range(width)}
-        yield part(batch, alerting_rows(offline, batch), pa.table(columns))
+        yield part(batch, pa.table(columns))
     names = {"score": pa.float64()} | {f"latent_{k + 1}": pa.float64() for k in range(width)}
     yield Part(pa.schema(PLACES | names).empty_table(), 0, 0, 0)
 
@@ -87,18 +86,13 @@ def known(values: F64, ok: Bools) -> Column:
     return pa.array(values, mask=~ok)
 
 
-def alerting_rows(offline: Offline, batch: OfflineBatch) -> I64:
-    """The rows of a batch that cross the threshold."""
-    return offline.pipeline.decider.alerts(batch.scored.scores.scores, batch.scored.records.ok)
-
-
-def part(batch: OfflineBatch, alerting: I64, table: Any) -> Part:
-    """A table of all rows of a batch without its headers, and the counts; ``alerting`` rows cross the threshold."""
+def part(batch: OfflineBatch, table: Any) -> Part:
+    """A table of all rows of a batch without its headers, and the counts."""
     headers, counts = batch.scored.records.headers, count(batch.scored.records)
     return Part(
         table=table.filter(pa.array(~headers)) if headers.any() else table,
         records=counts.read - counts.filtered,
-        anomalies=len(alerting),
+        anomalies=len(batch.scored.alerting),
         unparsed=counts.unparsed,
     )
 
@@ -108,8 +102,8 @@ def mean_squared(scorer: L1Scorer, errors: F64) -> F64:
     return errors / max(1, scorer.layout.width)
 
 
-def _score_table(offline: Offline, batch: OfflineBatch, alerting: I64, *, squared: bool) -> Any:
-    scored, pipeline = batch.scored, offline.pipeline
+def _score_table(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Any:
+    scored, pipeline, alerting = batch.scored, offline.pipeline, batch.scored.alerting
     records, results = scored.records, scored.scores
     columns = places(batch)
     columns["score"] = known(results.scores, records.ok)

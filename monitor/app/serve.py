@@ -6,9 +6,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatch
 from functools import partial
-from glob import glob
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,15 +14,19 @@ import torch
 
 import monitor
 from monitor import plugins
-from monitor.app.compose import chosen_streams, load_pipeline, models_root, new_framer
+from monitor.app.compose import load_pipeline, new_framer
+from monitor.app.streams import chosen_streams, models_root
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config, Plugin, StreamConfig
 from monitor.core.errors import UsageError
 from monitor.core.protocols import Source, SourceContext
-from monitor.ledger import Ledger
-from monitor.model.bundle import current_version
+from monitor.core.strict import StrictModel
+from monitor.ingest.quiet import patient
+from monitor.ledger import Ledger, Recovery
 from monitor.model.device import choose_device
+from monitor.model.versions import current_version
 from monitor.plugins import load_config
+from monitor.plugins.matching import would_read
 from monitor.runtime.daemon import Daemon, Ended
 from monitor.runtime.memory import keep_freed_memory, settle_garbage_collector
 from monitor.runtime.plan import Plan, SinkPlan, StreamPlan
@@ -33,6 +35,12 @@ from monitor.web import Health
 
 TURN_BYTES = 2 << 20
 """Read at once: large enough that per-batch costs vanish, small enough to score within tens of milliseconds."""
+
+PIPE = "stdin"
+"""The source whose bytes cannot be read a second time."""
+
+TURNS_QUEUED = 4
+"""The queue holds at least so many turns, so that it can be half full and still have room for one."""
 
 
 def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: bool, log_level: str) -> Ended:
@@ -55,7 +63,7 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
     telemetry.build_info(monitor.__version__, platform.python_version(), torch.__version__)
     telemetry.device(str(device), message)
     plan = make_plan(config)
-    ledger = Ledger.open(plugins.resolve_state_dir(config, os.environ))
+    ledger = Ledger.open(plugins.resolve_state_dir(config, os.environ), recovery=recovery_of(config, telemetry))
     daemon = Daemon(
         plan,
         ledger,
@@ -104,8 +112,16 @@ def _plan(config: Config, *, streams: Sequence[str], once: bool, from_stdin: boo
         listen=None if once or config.server.listen == "none" else config.server.listen,
         queue_bytes=config.limits.queue_bytes,
         max_batch_records=config.limits.max_batch_records,
-        turn_bytes=min(TURN_BYTES, config.limits.queue_bytes),
+        turn_bytes=min(TURN_BYTES, config.limits.queue_bytes // TURNS_QUEUED),
+        keep_one_in=config.limits.sample_one_in if config.limits.on_overload == "sample" else 1,
     )
+
+
+def recovery_of(config: Config, telemetry: Telemetry) -> Recovery | None:
+    """What to do about a damaged ledger; None: refuse to start."""
+    if config.on_corrupt_state == "refuse":
+        return None
+    return Recovery(config.on_corrupt_state, tuple(config.streams), telemetry.ledger_replaced)
 
 
 def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None:
@@ -117,44 +133,41 @@ def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None
     for name, stream in streams.items():
         for sink_name, sink in config.sinks.items():
             path = Path(getattr(sink.options, "path", "-")).absolute()
-            if _reads(stream.source.options, path):
+            if would_read(stream.source.options, str(path)):
                 raise UsageError(
                     f"sink {sink_name} writes {path}, which stream {name} reads: each alert would be read as a record; "
                     "write the alerts elsewhere or narrow the stream's `include`"
                 )
 
 
-def _reads(options: object, path: Path) -> bool:
-    """Whether a source with these options would read the file, or would if it were there."""
-
-    def matches(pattern: str) -> bool:
-        near = Path(pattern).parent == path.parent and fnmatch(path.name, Path(pattern).name)
-        return near or str(path) in glob(pattern, recursive=True)  # noqa: PTH207 - patterns are absolute
-
-    include: Sequence[str] = getattr(options, "include", ())
-    exclude: Sequence[str] = getattr(options, "exclude", ())
-    return any(map(matches, include)) and not any(map(matches, exclude))
-
-
 def _stream_plan(config: Config, name: str, stream: StreamConfig, once: bool, from_stdin: bool) -> StreamPlan:
     root, clock = models_root(config), SystemClock()
-    source = Plugin("stdin", plugins.default_options("sources", "stdin")) if from_stdin else stream.source
+    source = Plugin(PIPE, plugins.default_options("sources", PIPE)) if from_stdin else stream.source
     return StreamPlan(
         name=name,
-        reading=(source, config.limits),
-        open_source=_source_opener(source.kind, source.options, once=once),
-        new_framer=new_framer(config),
+        # A pipe is read on as it was opened: what was read ahead of it would be gone with its source.
+        reading=PIPE if source.kind == PIPE else (source, config.limits, stream.input),
+        open_source=patient(_source_opener(source.kind, source.options, once=once), stream.input),
+        new_framer=new_framer(config, stream),
         load=partial(load_pipeline, config, name, clock),
         published=partial(current_version, root, name),
+        rereadable=source.kind != PIPE,
     )
 
 
-def _source_opener(kind: str, options: object, *, once: bool) -> Callable[[SourceContext], Source]:
+def _source_opener(kind: str, options: StrictModel, *, once: bool) -> Callable[[SourceContext], Source]:
     def open_source(context: SourceContext) -> Source:
-        source: Source = plugins.module("sources", kind).build(options, context, once=once)
+        source: Source = plugins.module("sources", kind).build(_begun(options, context), context, once=once)
         return source
 
     return open_source
+
+
+def _begun(options: StrictModel, context: SourceContext) -> StrictModel:
+    """The options, with ``start_at`` as ``on_corrupt_state`` says where a new ledger stands for a damaged one."""
+    if context.begin is None or "start_at" not in type(options).model_fields:
+        return options
+    return options.model_copy(update={"start_at": context.begin})
 
 
 def _sink_plans(config: Config, streams: dict[str, StreamConfig]) -> dict[str, SinkPlan]:

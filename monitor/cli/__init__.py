@@ -27,7 +27,9 @@ COMMANDS = {
     "cluster": "Group records by their latent vectors.",
     "explain": "Replay one record and show every field of it.",
     "alerts": "List and show alerts.",
-    "models": "List, show and verify published models.",
+    "models": "List, show and verify published models; where the limit stands.",
+    "state": "Show and repair what the ledger knows.",
+    "verify": "Prove that every record read is accounted for.",
     "data": "Make example data, convert images, plant corruptions.",
     "demo": "Make traffic, learn it, plant faults, alert; ends by itself.",
 }

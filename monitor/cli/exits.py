@@ -92,7 +92,7 @@ def _refused_by_system(error: OSError) -> ExitCode:
         _say(f"standard output: {reason[:1].lower()}{reason[1:]}")
         return ExitCode.CANNOT_CREATE
     _say(reason + (f": {error.filename}" if error.filename else ""))
-    return ExitCode.FAILURE
+    return ExitCode.PERMISSION if isinstance(error, PermissionError) else ExitCode.FAILURE
 
 
 def _run(command: Callable[[], object]) -> int:

@@ -9,7 +9,7 @@ import click
 from monitor.cli import config_option
 
 
-@click.group("models", short_help="List, show and verify published models.")
+@click.group("models", short_help="List, show and verify published models; where the limit stands.")
 def command() -> None:
     """The registry of published models."""
 
@@ -45,6 +45,24 @@ def show_model(config: Path, version: str | None, stream: str | None, *, as_json
     from monitor.app.registry import card, manifest
 
     click.echo((manifest if as_json else card)(config, stream, version))
+
+
+@command.command("limit")
+@config_option
+@click.option("--stream", metavar="S", help="The stream; needed when there are several.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_limit(config: Path, stream: str | None, *, as_json: bool) -> None:
+    """Where the limit of a stream stands, what was expected of it, what came, and how it moved."""
+    from monitor.app.limits import lines, standing
+
+    found = standing(config, stream)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(found))
+        return
+    for line in lines(found):
+        click.echo(line)
 
 
 @command.command("verify")

@@ -195,7 +195,7 @@ def _write_all(offline: Offline, asked: Options) -> tuple[int, int, int]:
 
 def _rank(offline: Offline, asked: Options) -> tuple[int, int, int]:
     """The rows of --top and --lowest, once everything was read."""
-    from monitor.app.ranking import check_images, label_missing, rank
+    from monitor.app.ranking import check_images, demand_label, rank
     from monitor.cli.progress import progress_bars
     from monitor.core.extras import require_analysis
 
@@ -205,8 +205,8 @@ def _rank(offline: Offline, asked: Options) -> tuple[int, int, int]:
         check_images(offline)
     with progress_bars() as progress:
         ranking = rank(offline, asked.inputs, progress, top=asked.top, lowest=asked.lowest, squared=asked.squared)
-    if asked.label_wanted and (message := label_missing(ranking, asked.label_field)):
-        click.echo(message, err=True)
+    if asked.label_wanted:
+        demand_label(ranking, asked.label_field)
     if asked.as_table:
         _show(offline, ranking, asked)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.core.alerts import Alert
 from monitor.core.records import Origin
@@ -40,6 +40,8 @@ class Counts:
     truncated: int = 0
     replaced_bytes: int = 0
     dropped_bytes: int = 0
+    skipped_bytes: int = 0
+    episodes: int = 0  # begun: alerts of a key that are close in time are one
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
@@ -83,6 +85,15 @@ class MemoryChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitChange:
+    """A limit that follows moved from ``old`` to ``new`` within a batch, for a reason that a person is told."""
+
+    old: float
+    new: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The complete result of a batch of one stream. Committed as a whole or not at all.
 
@@ -96,6 +107,15 @@ class Outcome:
     dead_letters: Sequence[DeadLetter] = ()
     memories: Sequence[MemoryChange] = ()
     dropped: Sequence[str] = ()
+    limit_changes: Sequence[LimitChange] = ()
+
+
+class Mark(NamedTuple):
+    """A place that was passed in a file, and the hash of the ``tail_bytes`` (<= 256) bytes before it."""
+
+    offset: int
+    marker: bytes
+    tail_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +124,7 @@ class FileState:
 
     ``marker`` is BLAKE2b-64 of the last ``tail_bytes`` (<= 256) bytes before ``offset`` (see ``tail_marker``): fewer
     than 256 are known after a start until that many were read. ``committed_at`` is in seconds since 1970, 0 = unknown.
+    ``marks`` are places before ``offset`` in the same epoch: a copy that ends before ``offset`` is known by them.
     """
 
     origin: Origin
@@ -111,6 +132,21 @@ class FileState:
     marker: bytes
     tail_bytes: int = 256
     committed_at: float = 0.0
+    marks: tuple[Mark, ...] = ()
+
+
+MAX_MARKS = 32
+"""Places remembered of a file, of 18 bytes each."""
+
+
+def marked(marks: tuple[Mark, ...], mark: Mark) -> tuple[Mark, ...]:
+    """Remember one more place; when there are too many, every other one of the older half is forgotten.
+
+    So they lie closer together the nearer they are to the last one, whatever the length of the file.
+    """
+    if len(marks) >= MAX_MARKS:
+        marks = marks[: MAX_MARKS // 2 : 2] + marks[MAX_MARKS // 2 :]
+    return (*marks, mark)
 
 
 TAIL_BYTES = 256

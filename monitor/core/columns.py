@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import Column
+from monitor.core.arrow import pa, pc
 from monitor.core.records import Field, FieldType, RawBatch
 
 MOST_FIELDS = 4096
 """Fields a parser finds by itself in one batch; a hostile line must not become a million columns."""
 
-ARROW_TYPES: Mapping[FieldType, pa.DataType] = {
-    FieldType.NUMBER: pa.float64(),
-    FieldType.TEXT: pa.string(),
-    FieldType.BOOLEAN: pa.bool_(),
-    FieldType.VECTOR: pa.list_(pa.float64()),
-    FieldType.TEXTS: pa.list_(pa.string()),
-}
+
+@cache
+def arrow_type(kind: FieldType) -> pa.DataType:
+    """How columns of a type are stored."""
+    types = {
+        FieldType.NUMBER: pa.float64(),
+        FieldType.TEXT: pa.string(),
+        FieldType.BOOLEAN: pa.bool_(),
+        FieldType.VECTOR: pa.list_(pa.float64()),
+        FieldType.TEXTS: pa.list_(pa.string()),
+    }
+    return types[kind]
+
 
 # Only ASCII digits are numbers, and the patterns run in RE2: linear in the length of the cell.
 _FINITE = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -31,14 +37,12 @@ _NO_BRACKETS = r"^[^\[\]]+$"
 _SEPARATORS = r"\s*[,;|]\s*|\s+"
 _ONE_SEPARATOR = {" ": r"[,;|\t\n\f\r]|  ", ",": r"[;|\s]"}
 """Separators, and what must not occur for them to be the only one."""
-_TRUE = pa.array(["true", "yes", "on", "1"])
-_FALSE = pa.array(["false", "no", "off", "0"])
-_TRUE_OR_FALSE = pa.array(["true", "false"])
+_TRUE, _FALSE, _TRUE_OR_FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0"), ("true", "false")
 
 
 def nulls(kind: FieldType, rows: int) -> Column:
     """A column in which every value is missing."""
-    return pa.nulls(rows, ARROW_TYPES[kind])
+    return pa.nulls(rows, arrow_type(kind))
 
 
 def to_number(strings: Column) -> Column:
@@ -63,8 +67,13 @@ def _some_numbers(trimmed: Column) -> Column:
 def to_boolean(strings: Column) -> Column:
     """Text to bool: true, yes, on, 1 and false, no, off, 0 in any case; everything else is missing."""
     words = pc.ascii_lower(pc.ascii_trim_whitespace(strings))
-    known = pc.or_(pc.is_in(words, _TRUE), pc.is_in(words, _FALSE))
-    return pc.if_else(known, pc.is_in(words, _TRUE), pa.scalar(None, pa.bool_()))
+    known = pc.or_(pc.is_in(words, _set(_TRUE)), pc.is_in(words, _set(_FALSE)))
+    return pc.if_else(known, pc.is_in(words, _set(_TRUE)), pa.scalar(None, pa.bool_()))
+
+
+@cache
+def _set(words: tuple[str, ...]) -> Column:
+    return pa.array(words)
 
 
 def to_text(strings: Column) -> Column:
@@ -85,7 +94,7 @@ def to_vector(strings: Column) -> Column:
     texts = _split(inner)
     numbers = pc.fill_null(to_number(texts.values), np.nan)
     lists = pa.ListArray.from_arrays(texts.offsets, numbers, mask=pc.is_null(texts))
-    lists = pc.if_else(pc.equal(inner, ""), pa.scalar([], ARROW_TYPES[FieldType.VECTOR]), lists)
+    lists = pc.if_else(pc.equal(inner, ""), pa.scalar([], arrow_type(FieldType.VECTOR)), lists)
     return pc.if_else(pc.or_(bracketed, _any_number(lists)), lists, None)
 
 
@@ -157,7 +166,7 @@ def _natural_type(strings: Column) -> FieldType:
         return FieldType.TEXT
     if _all(pc.match_substring_regex(present, _NUMBER)) and pc.any(pc.is_finite(to_number(present))).as_py():
         return FieldType.NUMBER
-    if _all(pc.is_in(pc.ascii_lower(present), _TRUE_OR_FALSE)):
+    if _all(pc.is_in(pc.ascii_lower(present), _set(_TRUE_OR_FALSE))):
         return FieldType.BOOLEAN
     return FieldType.VECTOR if _all(pc.match_substring_regex(present, _NUMBER_LIST)) else FieldType.TEXT
 

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.core.input_config import InputConfig
 from monitor.core.model_config import ModelConfig
 from monitor.core.names import did_you_mean, quoted
 from monitor.core.strict import StrictModel
@@ -169,6 +170,15 @@ class LimitsConfig(StrictModel):
         description="Longest record in bytes; of a longer one the beginning is scored and the rest is counted.",
     )
 
+    on_overload: Literal["block", "sample"] = Field(
+        default="block",
+        description="When records come faster than they are scored: `block` reads later what the files still hold; "
+        "`sample` passes records over while the queue is more than half full, and counts them.",
+    )
+    sample_one_in: int = Field(
+        default=10, ge=2, le=1_000_000, description="Of so many records `sample` scores one, chosen by its place."
+    )
+
     @model_validator(mode="after")
     def _a_record_fits_the_queue(self) -> Self:
         if self.queue_bytes < self.max_record_bytes:
@@ -193,19 +203,22 @@ class TimeConfig(StrictModel):
 class ScoreConfig(StrictModel):
     """How a record's error becomes its score."""
 
-    method: Literal["l1", "blend"] = Field(
+    method: Literal["l1", "field", "masked", "blend"] = Field(
         default="blend",
         description="`l1`: the summed absolute error of the network, 0 at the best and 1 at the worst benign record. "
-        "`blend`: how rare the record as a whole or its worst field is, told by a panel of networks, whitened errors "
-        "and the nearest stored benign record; 1 at the calibrated limit. The `l1` score is always there, too.",
+        "`field`: how rare the worst field is, told by the same network; 1 at the calibrated limit. `masked`: where "
+        "the `l1` score is among the highest tenth, each field is also judged with itself hidden from the network, "
+        "which has to learn so: give `model.masking`. `blend`: how rare the record as a whole or its worst field is, "
+        "told by a panel of networks, whitened errors and the nearest stored benign record. The `l1` score is always "
+        "there, too.",
     )
     members: Annotated[int, Field(ge=1, le=16)] = Field(
         default=3, description="Networks on the panel of `blend`; they are computed as one."
     )
     masking: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.1,
-        description="Share of the fields hidden from the panel while it learns, so that it can tell each from the "
-        "others: what alerts call expected.",
+        description="Share of the fields hidden from the panel of `blend` while it learns, so that it can tell each "
+        "from the others: what alerts call expected.",
     )
     average: Annotated[int, Field(ge=1, le=MOST_AVERAGED)] | Literal["auto"] = Field(
         default="auto",
@@ -221,15 +234,16 @@ class AlertConfig(StrictModel):
         default=1.0,
         gt=0,
         allow_inf_nan=False,
-        description="Scores above this raise an alert; 1 is the worst benign record, or the limit of `blend`.",
+        description="Scores above this raise an alert; 1 is the worst benign record of `l1`, or the limit of another "
+        "method.",
     )
     false_alarm_rate: float = Field(
         default=0.01,
         gt=0,
         lt=1,
         allow_inf_nan=False,
-        description="Share of the held-out benign records that a score of 1 lets pass the limit of `blend`; with too "
-        "few of them, the worst one is the limit.",
+        description="Share of the held-out benign records that may score above 1 by any method but `l1`; with too few "
+        "of them, the worst one is the limit.",
     )
     budget: Annotated[str, AfterValidator(_budget)] | None = Field(
         default=None,
@@ -247,6 +261,11 @@ class AlertConfig(StrictModel):
         ge=0,
         le=1e8,
         description="Alerts of one key that follow each other within this time are one episode, told and counted once.",
+    )
+    adaptive: bool = Field(
+        default=False,
+        description="Let the limit follow what lasts for two days or longer, up to twice the calibrated one and never "
+        "below it; `aemonitor models limit` has every change.",
     )
 
     @property
@@ -269,6 +288,7 @@ class StreamConfig(StrictModel):
     parser: Annotated[Plugin, WithJsonSchema({"plugins": "parsers"})] = Field(
         description="How a record becomes fields."
     )
+    input: InputConfig = Field(default_factory=InputConfig, description="How bytes become records.")
     time: TimeConfig | None = Field(default=None, description="The event time; without it the time of reading counts.")
     key: FieldName | None = Field(
         default=None, description="The field that names the entity of a record: a host, a device, a session."
@@ -284,6 +304,15 @@ class StreamConfig(StrictModel):
         default_factory=list[str], description="Names of the sinks that are sent this stream's alerts."
     )
 
+    @model_validator(mode="after")
+    def _masked_as_learned(self) -> Self:
+        if self.score.method == "masked" and not self.model.masking:
+            raise ValueError(
+                "score.method: masked judges a field by what the network makes of it unseen, which it has to learn; "
+                "set model.masking, to 0.1 say, or choose score.method: field"
+            )
+        return self
+
 
 class Config(StrictModel):
     """Everything the program is told by its configuration file."""
@@ -294,6 +323,11 @@ class Config(StrictModel):
     state_dir: Annotated[Path, Field(strict=False)] | None = Field(
         default=None,
         description="Directory of ledger and models; by default $STATE_DIRECTORY, then /var/lib/aemonitor.",
+    )
+    on_corrupt_state: Literal["refuse", "beginning", "end"] = Field(
+        default="refuse",
+        description="When the ledger is damaged: `refuse` to start (exit 78), or keep it aside and read all files from "
+        "their `beginning` (records are scored again) or from their `end` (what was not read is passed over).",
     )
     device: Annotated[str, AfterValidator(_device)] = Field(
         default="auto",

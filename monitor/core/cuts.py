@@ -18,10 +18,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import I64, U8, Bools, Column
+from monitor.core.arrow import pa, pc
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 
@@ -154,16 +153,25 @@ def cut(block: Block, span: Span, fits: Bools) -> Column:
     In lines that fit, present pieces lie inside the line (see ``Block.in_order``) and begin and end at characters;
     what the span holds elsewhere does not matter.
     """
-    n = len(block)
     present = span.present & fits
-    size, kind = (np.int32, pa.StringArray) if len(block.data) <= INT32_MAX else (np.int64, pa.LargeStringArray)
+    starts, stops = (np.where(present, places, block.starts) for places in (span.starts, span.stops))
+    return between(block.data, starts, stops, present)
+
+
+def between(data: bytes, starts: I64, stops: I64, present: Bools | None = None) -> Column:
+    """The pieces ``data[starts[i]:stops[i]]`` as a string column, null where not ``present``.
+
+    No piece may reach over the beginning of the next one; ``data`` are valid UTF-8, cut between characters.
+    """
+    n = len(starts)
+    size, kind = (np.int32, pa.StringArray) if len(data) <= INT32_MAX else (np.int64, pa.LargeStringArray)
     offsets = np.empty(2 * n + 1, dtype=size)
-    offsets[0:-1:2] = np.where(present, span.starts, block.starts)
-    offsets[1::2] = np.where(present, span.stops, block.starts)
-    offsets[-1] = len(block.data)
-    pieces = kind.from_buffers(2 * n, pa.py_buffer(offsets), pa.py_buffer(block.data))
-    rows = pa.array(np.arange(0, 2 * n, 2), mask=None if present.all() else ~present)
-    return pieces.take(rows).cast(pa.string())
+    offsets[0:-1:2] = starts
+    offsets[1::2] = stops
+    offsets[-1] = len(data)
+    both = kind.from_buffers(2 * n, pa.py_buffer(offsets), pa.py_buffer(data))
+    rows = pa.array(np.arange(0, 2 * n, 2), mask=None if present is None or present.all() else ~present)
+    return both.take(rows).cast(pa.string())
 
 
 def patch(column: Column, rows: I64, values: Sequence[str | None]) -> Column:

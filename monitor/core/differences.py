@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import Bools, Column
+from monitor.core.arrow import pa, pc
 
 
 def differing(before: Column, after: Column) -> Bools:

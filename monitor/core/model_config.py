@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
@@ -16,18 +17,29 @@ WIDTH_LIMIT = 65536
 LayerWidth = Annotated[int, Field(ge=1, le=WIDTH_LIMIT)]
 
 
+Network = Literal["dense", "conv", "gru", "lstm"]
+
+
 class ModelConfig(StrictModel):
     """Network and training of one stream."""
 
+    network: Network = Field(
+        default="dense",
+        description="`dense` reads all columns at once. `conv`, `gru` and `lstm` read the features encoded as `window` "
+        "step by step, and need one at least; other features go to the bottleneck directly.",
+    )
     hidden: Literal["auto"] | Annotated[list[LayerWidth], Field(min_length=1, max_length=64)] = Field(
         default="auto",
         description="Layer widths between input and output, the narrowest being the bottleneck, e.g. [4, 2, 4]; "
-        "`auto` takes the powers of two, 512 at the most, between the bottleneck and the input width, mirrored.",
+        "`auto` takes the powers of two, 512 at the most, between the bottleneck and the input width, mirrored. Of a "
+        "network over windows these are channels of a step, with a layer on each side of the bottleneck at least; "
+        "`auto` takes 32.",
     )
     bottleneck: Literal["auto"] | LayerWidth = Field(
         default="auto",
-        description="Width of the narrowest layer when `hidden` is `auto`; `auto` takes a quarter of the encoded "
-        "columns, 1 at the least and 32 at the most.",
+        description="Width of the narrowest layer when `hidden` is `auto`; `auto` tries an eighth, a quarter and half "
+        "of the encoded columns, 32 at the most, and takes the narrowest that reproduces held-out records nearly as "
+        "well as the best; without held-out records a quarter.",
     )
     activation: Activation = Field(default="tanh", description="After every hidden layer.")
     output_activation: Activation = Field(
@@ -50,6 +62,14 @@ class ModelConfig(StrictModel):
         lt=1,
         description="Share of the features hidden (set to 0) from the network in each training record, so that it "
         "learns to tell a field from the others.",
+    )
+    trim: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.2,
+        description="Share of the training records to leave out because they are suspected not to be benign: those "
+        "that a first short training reproduces worst. Held-out records are left out only where they are far worse "
+        "still. `retrain` lists them.",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="Optimiser.")
     learning_rate: float = Field(default=0.01, gt=0, allow_inf_nan=False, description="Step size of the optimiser.")
@@ -76,6 +96,12 @@ class ModelConfig(StrictModel):
     seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of initial weights, shuffling, noise and masking.")
 
     @model_validator(mode="after")
+    def _around_the_bottleneck(self) -> ModelConfig:
+        if self.network != "dense" and self.hidden != "auto":
+            around_bottleneck(self.hidden)
+        return self
+
+    @model_validator(mode="after")
     def _one_bottleneck(self) -> ModelConfig:
         if self.hidden != "auto" and self.bottleneck not in ("auto", min(self.hidden)):
             raise ValueError(
@@ -83,3 +109,21 @@ class ModelConfig(StrictModel):
                 f"{min(self.hidden)}; leave bottleneck out or set hidden: auto"
             )
         return self
+
+
+def around_bottleneck(hidden: Sequence[int]) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    """The layers before the bottleneck, which is the first of the narrowest, its width, and the layers after it.
+
+    Raises:
+        ValueError: there is none before or none after it; a network over windows needs both.
+
+    >>> around_bottleneck([32, 16, 4, 32])
+    ((32, 16), 4, (32,))
+    """
+    place = list(hidden).index(min(hidden))
+    if not 0 < place < len(hidden) - 1:
+        raise ValueError(
+            f"hidden {list(hidden)}: a network over windows needs a layer on each side of its bottleneck, the "
+            "narrowest one, e.g. [32, 8, 32]"
+        )
+    return tuple(hidden[:place]), hidden[place], tuple(hidden[place + 1 :])

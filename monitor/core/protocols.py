@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from monitor.core.accounting import FileState, Position
 from monitor.core.arrays import F32, Column
@@ -32,13 +32,34 @@ class SourceEvents(Protocol):
     def files(self, opened: int, tracked: int) -> None: ...
     def bytes_abandoned(self, path: str, count: int, reason: str) -> None: ...
     def lag(self, behind_bytes: int) -> None: ...
+    def unread(self, oldest_seconds: float, pinned_bytes: int) -> None: ...
+    def adopted(self, path: str) -> None: ...
+    def copy_ignored(self, path: str) -> None: ...
+    def scanned(self, seconds: float, watch_mode: str) -> None: ...
+
+
+Boundary = Callable[[bytes, bytes, int], int | None]
+"""Of the first bytes of a file, a piece of it, and where in the file that piece stands: the place in the piece behind
+the last delimiter, None when there is none."""
+
+
+def behind_newline(head: bytes, data: bytes, offset: int) -> int | None:
+    """The boundary of plain lines.
+
+    >>> behind_newline(b"", b"ab\\ncd", 0), behind_newline(b"", b"cd", 3)
+    (3, None)
+    """
+    del head, offset
+    return data.rfind(b"\n") + 1 or None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source is given: its stream's name, where it left off, and how to wake the reader.
 
+    ``begin`` says where to begin when nothing is known any more of what was read; None: as the source's options say.
     ``wake`` may be called from any thread and only shortens a wait; a source must work if it is never called.
+    ``boundary`` tells where lines end, as framing has it.
     """
 
     stream: str
@@ -46,6 +67,8 @@ class SourceContext:
     clock: Clock
     events: SourceEvents
     wake: Callable[[], None]
+    begin: Literal["beginning", "end"] | None = None
+    boundary: Boundary = behind_newline
 
 
 class Source(Protocol):
@@ -56,6 +79,7 @@ class Source(Protocol):
     what is committed; ``committed`` tells it what has become durable, so that it may let go of finished files.
     ``exhausted`` becomes True when nothing will ever follow (end of a pipe; all files read when ``once``).
     ``sightings`` tells once where each new file was begun, to be committed no later than its first records.
+    ``forgettable`` tells once of each remembered file that is gone for good: its progress need not be kept.
     ``pause`` is how many seconds the driver may sleep after a ``read`` that found nothing.
     ``close`` may be called twice and from the owner thread only.
     """
@@ -66,6 +90,7 @@ class Source(Protocol):
     def pause(self) -> float: ...
     def read(self, budget_bytes: int) -> list[Chunk]: ...
     def sightings(self) -> list[Position]: ...
+    def forgettable(self) -> list[str]: ...
     def committed(self, position: Position) -> None: ...
     def close(self) -> None: ...
 
@@ -83,11 +108,15 @@ class Parser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an encoder says of one value: ``expected`` and ``benign_range`` in the field's own units."""
+    """What an encoder says of one value: ``expected`` and ``benign_range`` in the field's own units.
+
+    ``actual`` is the value itself where no field of the record says it; None leaves that to the record.
+    """
 
     expected: Any
     benign_range: str
     reason: str
+    actual: Any = None
 
 
 class FittedEncoder(Protocol):
@@ -110,6 +139,17 @@ class FittedEncoder(Protocol):
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding: ...
     def decode(self, columns: F32) -> Mapping[Field, Column]: ...
     def state(self) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class QuotingEncoder(Protocol):
+    """A fitted encoder of texts that can also say which part of one is odd.
+
+    ``quote`` gets a text as it came and its encoded novelty columns, and gives the few characters that stand out,
+    printable; empty where no wording is new, or where they are the whole text.
+    """
+
+    def quote(self, text: str, novelty: F32) -> str: ...
 
 
 class KeyedChanges(NamedTuple):

@@ -37,12 +37,14 @@ class Chunk:
     """Bytes as they were read, of one origin and contiguous; they may begin and end inside a record.
 
     ``final`` says that no byte will ever follow in this epoch: an unfinished last record is complete as it stands.
+    ``quiet_seconds``: nothing has followed for so long. Such a chunk is empty, and comes more than once if need be.
     """
 
     origin: Origin
     offset: int
     data: bytes
     final: bool = False
+    quiet_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,11 @@ class RawBatch:
     """Framed records of one origin, in order.
 
     ``data`` is valid UTF-8 and holds the records; record ``i`` is ``data[starts[i]:ends[i]]``, its delimiter left out.
-    Between ``ends[i]`` and ``starts[i + 1]`` stands nothing but the delimiter (``\\n`` or ``\\r\\n``), so ``data`` as a
-    whole is the lines one behind the other. ``offsets[i]`` is where record ``i`` starts in the file.
-    ``next_offset`` is the file offset just behind the last record: what is committed as progress.
+    Between ``ends[i]`` and ``starts[i + 1]`` stands nothing but the delimiter (``\\n`` or ``\\r\\n``, whatever the
+    file has), so ``data`` as a whole is the records one behind the other. A record may have line feeds in it: where it
+    is a group of lines, or where the file has another delimiter.
+    ``offsets[i]`` is where record ``i`` starts in the file. ``next_offset`` is the file offset just behind the last
+    record (its last line, for a group): what is committed as progress.
     ``tail`` is the <= 256 bytes before ``next_offset`` as they stood in the file (the tail marker is made of them).
     ``truncated[i]``: the record was longer than the cap and only its first bytes are here.
     """
@@ -65,9 +69,11 @@ class RawBatch:
     next_offset: int
     tail: bytes
     truncated: Bools  # [n]
-    replaced_bytes: int = 0  # bytes that were not UTF-8 and became U+FFFD
+    replaced_bytes: int = 0  # bytes that were not of the file's encoding and became U+FFFD
     dropped_bytes: int = 0  # bytes cut off over-long records
+    skipped_bytes: int = 0  # NUL bytes left out before the first character of a record
     input_bytes: int = 0  # bytes these records took in the file, delimiters included
+    sampled_out: int = 0  # records that stood among these and were passed over because of overload
 
     def __len__(self) -> int:
         return len(self.starts)

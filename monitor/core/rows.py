@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import I64, Bools
+from monitor.core.arrow import pa
 from monitor.core.records import Origin, RawBatch, RecordBatch
 
 NO_ORIGIN = Origin(file_id="", epoch=0, path="")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import I64, U8, Bools, Column
+from monitor.core.arrow import pa, pc
 
 U64: TypeAlias = npt.NDArray[np.uint64]
 
 PADDING = 16
 """Zero bytes kept behind the last text, so that an 8-byte read from any position stays inside."""
 
-ZERO = pa.scalar(b"\0", pa.binary())
-"""Made once: pyarrow would look for pandas each time it turns bytes into a scalar."""
 PIECE_ROWS = 8192
 """Most rows looked at together: the arrays of one piece stay in the processor's cache."""
 
@@ -111,11 +109,17 @@ def _lengths(plain: Column) -> I64:
     return np.diff(offsets[plain.offset : plain.offset + len(plain) + 1]).astype(np.int64)
 
 
+@cache
+def _zero() -> Any:
+    """Made once: pyarrow would look for pandas each time it turns bytes into a scalar."""
+    return pa.scalar(b"\0", pa.binary())
+
+
 def _joined(plain: Column) -> bytes:
     """All texts with a zero byte between them, and the padding."""
     small = plain.cast(pa.binary())  # the caller's cap keeps a piece far below the 2 GiB of 32-bit offsets
     # One list that holds all texts; made of buffers, because a Python list would cost more than the joining itself.
     ends = pa.py_buffer(np.array([0, len(small)], dtype=np.int32))
     whole = pa.Array.from_buffers(pa.list_(pa.binary()), 1, [None, ends], children=[small])
-    joined = pc.binary_join(whole, ZERO)[0].as_buffer()
+    joined = pc.binary_join(whole, _zero())[0].as_buffer()
     return b"".join((joined, bytes(PADDING + -len(joined) % 8)))

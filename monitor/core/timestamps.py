@@ -22,10 +22,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import F64, U8, Bools, Column
+from monitor.core.arrow import pa, pc
 
 DAY_SECONDS = 86_400.0
 LONGEST_TEXT = 64

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import I64, Column
+from monitor.core.arrow import pa
 from monitor.core.printable import printable
 from monitor.core.spans import mix
 from monitor.core.strings import U64, Texts, pieces, texts

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import Bools, Column
+from monitor.core.arrow import pa
 from monitor.core.errors import DataError
 from monitor.core.records import RecordBatch
 from monitor.core.strings import U64

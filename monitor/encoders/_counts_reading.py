@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import I64, Bools, Column
+from monitor.core.arrow import pa
 from monitor.core.groups import by_key
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.rows import without_lines

@@ -66,6 +66,11 @@ class Flags:
                 return f"{negation}{name}, unlike what the other fields suggest"
         return None
 
+    def actual(self, columns: F32, novelty: F32) -> str | None:
+        """The state that a row is in, [len(columns)] and [len(novelty)]; None for an ordinary value."""
+        shown = (*zip(self.columns, columns.tolist(), strict=True), *zip(self.novelty, novelty.tolist(), strict=True))
+        return next((name for name, strength in shown if strength > 0.0), None)
+
     def expected(self, reconstruction: F32) -> str | None:
         """The state that the network expects; None for an ordinary value. [len(columns)]."""
         for name, expected in zip(self.columns, reconstruction.tolist(), strict=True):

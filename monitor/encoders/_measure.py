@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import F32, F64, Bools, Column
+from monitor.core.arrow import pa
 from monitor.core.errors import DataError
 from monitor.core.novelty import beyond, changed, distance
 from monitor.core.protocols import Finding
@@ -111,6 +111,20 @@ class Measure:
         )
         value = expected if expected is not None else self._expected(reconstruction)
         return Finding(value, self._range() + self.flags.range_suffix(), reason)
+
+    def told(self, columns: F32, novelty: F32) -> str | None:
+        """The value of an encoded row as text, or its state, for what no field of the record says; None if neutral."""
+        first = 1 if self.scaling else 0
+        state = self.flags.actual(columns[first:], novelty[1:])
+        if state is not None:
+            return state
+        if self.scaling is None:
+            return f"not {self._shown(self.low)}" if novelty[0] > 0.0 else self._shown(self.low)
+        if columns[0] == np.float32(self.scaling.neutral):
+            return None
+        value = float(self.scaling.decode(columns[:1])[0])
+        beyond = "" if self.scaling.low < value < self.scaling.high else "beyond "
+        return f"{beyond}{self._shown(value)}"
 
     def decode(self, columns: F32) -> Column:
         """Numbers [n] from network columns [n, len(self.columns)]; null in any state that is not a number."""

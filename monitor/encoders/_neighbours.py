@@ -34,6 +34,9 @@ _PASSAGES = MEASURES.index("rarest passage")
 PASSAGE = 8
 """Characters of a passage, a power of two: about the length of the shortest injections."""
 
+QUOTED = 60
+"""Characters shown of a passage, escapes and all."""
+
 _WORD_END, _WORD_START = re.compile(rb"\w{1,16}\Z"), re.compile(rb"\w{1,16}")
 
 _CLASSES = 1 << CLASS_BITS
@@ -112,7 +115,7 @@ class Neighbours:
         stop = start + PASSAGE
         before, behind = _WORD_END.search(text, 0, start), _WORD_START.match(text, stop)
         start, stop = before.start() if before else start, behind.end() if behind else stop
-        return printable(text[start:stop].decode("utf-8", errors="ignore"))
+        return printable(text[start:stop].decode("utf-8", errors="ignore"), QUOTED)
 
     def state(self) -> dict[str, Any]:
         known = np.flatnonzero(self.counts)

@@ -13,10 +13,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import F32, F64, I64, Column
+from monitor.core.arrow import pa
 from monitor.core.errors import DataError
+from monitor.core.printable import printable
 from monitor.core.protocols import Finding
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strings import U64, Texts, pieces, texts
@@ -128,6 +129,12 @@ class FittedPassages:
         """The few characters of a text that benign data make the rarest, printable; the whole text if it is short."""
         column = pa.array([value], type=pa.string())
         return self.neighbours.rarest_passage(look(self.kind, texts(column, self.phrases.config.max_bytes)).characters)
+
+    def quote(self, text: str, novelty: F32) -> str:
+        if not novelty[: len(self._wordings)].any():
+            return ""
+        passage = self.oddest(text)
+        return "" if passage == printable(text) else passage
 
     def decode(self, columns: F32) -> Mapping[Field, Column]:  # noqa: ARG002 - words were hashed
         return {}

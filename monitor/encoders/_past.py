@@ -30,14 +30,19 @@ NOISE = 1e-13
 class Past:
     """Compares values with what ``memory`` has of their keys; the scale decides what is averaged.
 
+    The average of less than ``settled`` values is none: it errs more than benign data showed.
+
     Averages are kept in the field's own units, or as logarithms together with their unit, not in columns: so they stay
     what they are when the next model scales the field differently.
     """
 
-    def __init__(self, memory: KeyedMemory, scaling: Scaling, *, fast: float, slow: float, timed: bool) -> None:
+    def __init__(
+        self, memory: KeyedMemory, scaling: Scaling, *, fast: float, slow: float, timed: bool, settled: int = 1
+    ) -> None:
         self._memory = memory
         self._scaling = scaling
         self._averages = Averages(fast, slow)
+        self._settled = settled
         self._timed = timed
 
     def steps(self, batch: RecordBatch, values: F64) -> dict[str, F64]:
@@ -50,12 +55,14 @@ class Past:
         Returns:
             ``change``: value less fast average, ``trend``: fast average less slow one, both as ``bent`` has them; with
             ``timed`` also ``rate``: change a second since the record before, in original units, and ``since``: seconds
-            since then. Each [n], NaN where there is no such thing: for a key's first record, say.
+            since then. Each [n], NaN where there is no such thing: for a key's first record, say, and where an average
+            would be of so few values that it errs more than benign ones did.
         """
         visit = self._memory.visit(known_by_key(batch, values))
         groups, counts = visit.groups, visit.before[:, COUNT].astype(np.int64)
         x = self.bent(values[groups.rows])
         (fast, slow), sums = self._averages.before(x, groups, counts, self._sums(visit, counts))
+        fast[counts[groups.ids] + groups.ranks < self._settled] = np.nan
         steps = {"change": _difference(x, fast), "trend": _difference(fast, slow)}
         after = [counts + groups.lengths, np.full(len(counts), self._scaling.unit), *sums]
         if self._timed:

@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pydantic import Field as Option
 from pydantic import field_validator
 
 from monitor.core.arrays import F32, F64, Bools
+from monitor.core.arrow import pa
 from monitor.core.novelty import changed
 from monitor.core.strict import StrictModel
 from monitor.core.strings import Texts, texts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import F64, Bools
+from monitor.core.arrow import pa
 from monitor.core.names import listed
 from monitor.core.records import FieldType, RecordBatch
 

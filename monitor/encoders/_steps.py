@@ -13,13 +13,24 @@ from monitor.core.arrays import F32, F64
 from monitor.core.novelty import excess
 from monitor.core.protocols import Finding
 from monitor.encoders._measure import Measure
+from monitor.encoders._scaling import Scaling
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Fitted numbers by name; each has a column, unless it was constant in benign data, and a novelty column."""
+    """Fitted numbers by name; each has a column, unless it was constant in benign data, and a novelty column.
+
+    ``lines`` are slope and height of what the value's own column tells of those columns: it stands in for a number that
+    is not there. An average would not do: beside a high value, a change of nothing is unheard of where values jump.
+    """
 
     measures: Mapping[str, Measure]
+    lines: Mapping[str, tuple[float, float]]
+
+    @classmethod
+    def learn(cls, measures: Mapping[str, Measure], steps: Mapping[str, F64], values: F32) -> Steps:
+        """From benign ``steps`` [n], what the measures were fitted to, and the column of the values [n]."""
+        return cls(measures, {name: _line(m.scaling, steps[name], values) for name, m in measures.items() if m.scaling})
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -29,11 +40,17 @@ class Steps:
     def novelty(self) -> tuple[str, ...]:
         return tuple(f"{name} {measure.novelty[0]}" for name, measure in self.measures.items())
 
-    def encode(self, steps: Mapping[str, F64], columns: F32, novelty: F32) -> None:
-        """Encode ``steps``, [n] each, n >= 1, NaN where there is none; the columns are those of ``self``, zeroed."""
+    def encode(self, steps: Mapping[str, F64], values: F32, columns: F32, novelty: F32) -> None:
+        """Encode ``steps``, [n] each, n >= 1, NaN where there is none; the columns are those of ``self``, zeroed.
+
+        ``values`` [n] is the column of the values that they belong to.
+        """
         for index, (name, measure) in enumerate(self.measures.items()):
             place = self.place(name)
             measure.encode(steps[name], (), columns[:, place], novelty[:, index : index + 1])
+            if name in self.lines and (absent := np.isnan(steps[name])).any():
+                slope, height = self.lines[name]
+                columns[absent, place.start] = slope * values[absent] + height
 
     def place(self, name: str) -> slice:
         """Where among the columns the one of a number is; empty where it has none."""
@@ -80,9 +97,19 @@ class Steps:
         return self.measures[name].explain(columns[place], novelty[index : index + 1], reconstruction[place])
 
     def state(self) -> list[Any]:
-        """Pairs of name and measure: whoever writes objects of JSON may sort them, and the order is that of columns."""
-        return [[name, measure.state()] for name, measure in self.measures.items()]
+        """A list, since whoever writes objects of JSON may sort them, and the order is that of columns."""
+        return [[name, measure.state(), self.lines.get(name)] for name, measure in self.measures.items()]
 
     @classmethod
     def restore(cls, state: Sequence[Any]) -> Steps:
-        return cls({name: Measure.restore(measure) for name, measure in state})
+        lines = {name: (float(line[0]), float(line[1])) for name, _, line in state if line is not None}
+        return cls({name: Measure.restore(measure) for name, measure, _ in state}, lines)
+
+
+def _line(scaling: Scaling, step: F64, values: F32) -> tuple[float, float]:
+    """Slope and height of the least-squares line through the column of a number over that of the values; both [n]."""
+    known = np.isfinite(step)
+    x, y = values[known].astype(np.float64), np.asarray(scaling.apply(step[known]), dtype=np.float64)
+    spread = float(x.var())
+    slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > 0.0 else 0.0
+    return slope, float(y.mean()) - slope * float(x.mean())

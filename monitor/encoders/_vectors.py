@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import F64, I64, Bools, Column
+from monitor.core.arrow import pa, pc
 from monitor.core.records import FieldType, RecordBatch
 from monitor.encoders._reading import numbers, typed
 

@@ -9,12 +9,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field as Option
 from pydantic import field_validator
 
 from monitor.core.arrays import F32, Bools, Column
+from monitor.core.arrow import pa, pc
 from monitor.core.errors import DataError
 from monitor.core.names import listed, quoted
 from monitor.core.novelty import changed

@@ -14,12 +14,11 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field as Option
 from pydantic import model_validator
 
 from monitor.core.arrays import F32, I64, Bools, Column
+from monitor.core.arrow import pa, pc
 from monitor.core.errors import DataError
 from monitor.core.groups import LONGEST, remembered
 from monitor.core.names import quoted

@@ -1,13 +1,14 @@
 """Seconds since the previous record of the same key, by event time, on a logarithmic scale.
 
 Without a key the stream as a whole counts as one; so do records whose key is missing. A time before that of the
-previous record counts as no time at all having passed. The keys seen last are remembered, a bounded number of them.
+previous record counts as no time at all having passed. The keys seen last are remembered, a bounded number of them;
+the first record of any other reads as average, since after a start with nothing remembered it is the first of all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,7 @@ from monitor.core.strict import StrictModel
 from monitor.encoders._measure import Measure, Options, fit_measure
 from monitor.encoders._wording import MISSING
 
-FIRST = "first of its key"
-
-FEW = 10
-"""With no more first records than this in benign data there is nothing to learn of them: they read as average."""
+FIRST = "none: the first record of this key"
 
 
 class Config(StrictModel):
@@ -57,9 +55,8 @@ class InterarrivalEncoder:
     def fit(self, batch: RecordBatch) -> FittedEncoder:
         if batch.times is None:
             raise DataError(f"feature {self.field!r}: the stream has no event time; set its `time:`")
-        gaps, missing, first = gaps_of(batch, empty_memory(self.config))
-        masks = {MISSING: missing, FIRST: first} if first.sum() > FEW else {MISSING: missing}
-        measure = fit_measure(gaps, masks, Options("log", self.config.clip), field=self.field, unit="s")
+        gaps, missing = gaps_of(batch, empty_memory(self.config))
+        measure = fit_measure(gaps, {MISSING: missing}, Options("log", self.config.clip), field=self.field, unit="s")
         return FittedInterarrival(empty_memory(self.config), measure)
 
 
@@ -80,11 +77,12 @@ class FittedInterarrival(Remembering):
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
         if not len(batch):
             return
-        gaps, missing, first = gaps_of(batch, self.memory)
-        self.measure.encode(gaps, (missing, first)[: len(self.measure.flags.names)], columns, novelty)
+        gaps, missing = gaps_of(batch, self.memory)
+        self.measure.encode(gaps, (missing,), columns, novelty)
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
-        return self.measure.explain(columns, novelty, reconstruction)
+        told = self.measure.told(columns, novelty)
+        return replace(self.measure.explain(columns, novelty, reconstruction), actual=FIRST if told is None else told)
 
     def decode(self, columns: F32) -> Mapping[Field, Column]:  # noqa: ARG002 - a gap is of no field
         return {}
@@ -93,13 +91,12 @@ class FittedInterarrival(Remembering):
         return self.measure.state()
 
 
-def gaps_of(batch: RecordBatch, memory: KeyedMemory) -> tuple[F64, Bools, Bools]:
+def gaps_of(batch: RecordBatch, memory: KeyedMemory) -> tuple[F64, Bools]:
     """Seconds since the previous record of the key, and remember the batch.
 
     Returns:
-        gaps: [n], >= 0, NaN where there is none.
+        gaps: [n], >= 0, NaN where there is none: without a time, and for a key that is not remembered.
         missing: [n], records without a time; they are passed over.
-        first: [n], records whose key is not remembered.
     """
     times = np.full(len(batch), np.nan) if batch.times is None else batch.times
     times = np.where(np.isfinite(times), times, np.nan)
@@ -109,8 +106,7 @@ def gaps_of(batch: RecordBatch, memory: KeyedMemory) -> tuple[F64, Bools, Bools]
     gaps = np.full(len(batch), np.nan)
     gaps[groups.rows] = elapsed(groups.previous(ordered, visit.before[:, 0]), ordered)
     memory.leave(visit, ordered[groups.ends, None])
-    missing = np.isnan(times)
-    return gaps, missing, ~missing & np.isnan(gaps)
+    return gaps, np.isnan(times)
 
 
 def empty_memory(config: Config) -> KeyedMemory:

@@ -1,13 +1,15 @@
 """A number of a stream: its value, how far it is from its recent average, and that average from the long-term one.
 
 Averages are those of the key (without one, of the whole stream) before the record, so that the recent one is what the
-value was to be expected near; a key's first record has none and reads as average. Where the value is logarithmic, so
-are averages and differences. `rate` and `since` add the change a second and the time since the key's last record, by
-event time. Missing values leave the past as it is. Of several surprises in one record only the strongest counts.
+value was to be expected near; a key's first few records have none, and read as such a value usually does. Where the
+value is logarithmic, so are averages and differences. `rate` and `since` add the change a second and the time since
+the key's last record, by event time. Missing values leave the past as it is. Of several surprises in one record only
+the strongest counts.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +27,6 @@ from monitor.encoders._measure import Measure, Options, fit_measure
 from monitor.encoders._number import NumberOptions, encode_number, fit_number
 from monitor.encoders._past import Past, empty_memory
 from monitor.encoders._past_wording import Row
-from monitor.encoders._reading import numbers
 from monitor.encoders._scaling import Scale
 from monitor.encoders._steps import Steps
 from monitor.encoders._wording import ORDINARY
@@ -92,13 +93,16 @@ class StreamingEncoder:
             raise DataError(f"field {self.field!r}: rate and since need an event time; set the `time:` of the stream")
         value = fit_number(batch, self.field, self.config)
         past = past_of(value, self.config, empty_memory(self.config.max_keys, timed=self.config.timed))
-        steps = {} if past is None else past.steps(batch, numbers(batch, self.field)[0])
+        steps, column = {}, np.zeros((len(batch), len(value.columns)), dtype=np.float32)
+        if past is not None:
+            novelty = np.zeros((len(batch), len(value.novelty)), dtype=np.float32)
+            steps = past.steps(batch, encode_number(batch, self.field, value, column, novelty))
         measures = {
             name: fit_measure(steps[name], {}, Options(scale, self.config.clip), field=self.field)
             for name, scale in self.config.steps().items()
             if name in steps and np.isfinite(steps[name]).any()
         }
-        return fitted(self.config, self.field, value, Steps(measures))
+        return fitted(self.config, self.field, value, Steps.learn(measures, steps, column[:, 0] if steps else column))
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ class FittedStreaming(Remembering):
         width, novelties = len(self.value.columns), len(self.value.novelty)
         values = encode_number(batch, self.field, self.value, columns[:, :width], novelty[:, :novelties])
         if self.past is not None:
-            self.steps.encode(self.past.steps(batch, values), columns[:, width:], novelty[:, novelties:])
+            steps = self.past.steps(batch, values)
+            self.steps.encode(steps, columns[:, 0], columns[:, width:], novelty[:, novelties:])
             _keep_strongest(novelty)
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
@@ -160,7 +165,8 @@ def past_of(value: Measure, config: Config, memory: KeyedMemory) -> Past | None:
     """What compares values with what was before them; None where they are constant."""
     if value.scaling is None:
         return None
-    return Past(memory, value.scaling, fast=config.fast, slow=config.slow, timed=config.timed)
+    settled = math.ceil(1.0 / config.fast)
+    return Past(memory, value.scaling, fast=config.fast, slow=config.slow, timed=config.timed, settled=settled)
 
 
 def _keep_strongest(novelty: F32) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 from pydantic import Field as Option
 from pydantic import model_validator
 
 from monitor.core.arrays import F32, F64, Bools, Column
+from monitor.core.arrow import pa
 from monitor.core.errors import DataError
 from monitor.core.names import expanded
 from monitor.core.printable import printable

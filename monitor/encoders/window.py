@@ -71,6 +71,12 @@ class FittedWindow(Remembering):
         return (*self.newest.columns, *(f"{count} before" for count in earlier))
 
     @property
+    def course(self) -> tuple[int, ...]:
+        """Which of the columns are the values one after the other, the oldest first."""
+        newest = len(self.newest.columns)
+        return (*range(len(self.columns) - 1, newest - 1, -1), 0) if self.newest.scaling else ()
+
+    @property
     def novelty(self) -> tuple[str, ...]:
         return self.newest.novelty
 

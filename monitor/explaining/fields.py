@@ -19,8 +19,9 @@ from monitor.explaining.text import compared, portable, shown
 TOP_FIELDS = 5
 """Fields named in one alert; further ones carry little and nobody reads them."""
 
-Explain = Callable[[str, F32, F32, F32], Finding]
-"""``explain(feature, columns, novelty, reconstruction)`` of one encoded row: what its encoder says of the value."""
+Explain = Callable[[str, F32, F32, F32, Any], Finding]
+"""``explain(feature, columns, novelty, reconstruction, actual)`` of one encoded row and the value it was made of: what
+the encoder says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ def field_findings(
         block = layout.blocks[index]
         columns = slice(block.start, block.stop)
         novelty = anomaly.values[block.novelty_start : block.novelty_stop]
-        finding = explain(block.feature, anomaly.values[columns], novelty, anomaly.expected[columns])
+        value = actual.get(block.feature)
+        finding = explain(block.feature, anomaly.values[columns], novelty, anomaly.expected[columns], value)
         rarity = None if anomaly.field_rarities is None else float(anomaly.field_rarities[index])
-        findings.append(_named(block.feature, actual.get(block.feature), finding, float(shares[index]), rarity))
+        findings.append(_named(block.feature, value, finding, float(shares[index]), rarity))
     return tuple(findings)
 
 
@@ -130,7 +132,7 @@ def _figures(score: float, threshold: float) -> str:
 def _named(feature: str, actual: Any, finding: Finding, share: float, rarity: float | None) -> FieldFinding:
     return FieldFinding(
         name=feature,
-        actual=portable(actual),
+        actual=portable(actual if finding.actual is None else finding.actual),
         expected=portable(finding.expected),
         benign_range=finding.benign_range,
         contribution=share,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -15,7 +15,7 @@ from monitor.core.accounting import Memory, MemoryChange
 from monitor.core.arrays import F32, Column
 from monitor.core.errors import BundleError, DataError, StateError
 from monitor.core.features import Block, FeatureMatrix, Layout
-from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedEncoder
+from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedEncoder, QuotingEncoder
 from monitor.core.records import Field, RecordBatch
 from monitor.core.rows import keep
 
@@ -125,9 +125,16 @@ class FeatureSpace:
         wanted = {name: _identity(encoder) for name, encoder in encoders.items() if name not in self.left_out}
         return sorted(name for name in {*learned, *wanted} if learned.get(name) != wanted.get(name))
 
-    def explain_feature(self, name: str, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
-        """What one feature says of its own columns of a row."""
-        return self._by_name[name].encoder.explain(columns, novelty, reconstruction)
+    def explain_feature(
+        self, name: str, columns: F32, novelty: F32, reconstruction: F32, actual: Any = None
+    ) -> Finding:
+        """What one feature says of its own columns of a row; of a text it is told, also which part of it is odd."""
+        encoder = self._by_name[name].encoder
+        finding = encoder.explain(columns, novelty, reconstruction)
+        if not (isinstance(actual, str) and isinstance(encoder, QuotingEncoder)):
+            return finding
+        passage = encoder.quote(actual, novelty)
+        return replace(finding, reason=f'{finding.reason}, oddest at "{passage}"') if passage else finding
 
     @cached_property
     def _by_name(self) -> dict[str, Feature]:

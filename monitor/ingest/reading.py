@@ -20,12 +20,13 @@ from typing import IO, Protocol, cast
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import NoInputError
+from monitor.core.input_config import InputConfig
 from monitor.core.opening import reading
 from monitor.core.protocols import Parser
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch, RecordBatch
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import check, parse_times
-from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, Framer
+from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, PLAIN, Framer
 
 
 class Readable(Protocol):
@@ -123,6 +124,7 @@ def read_files(
     *,
     max_record_bytes: int = MAX_RECORD_BYTES,
     max_batch_records: int = MAX_BATCH_RECORDS,
+    form: InputConfig = PLAIN,
     stdin: IO[bytes] | None = None,
 ) -> Iterator[RawBatch]:
     """Framed records of whole files, one file after the other.
@@ -138,7 +140,9 @@ def read_files(
     """
     for path in map(str, paths):
         with reading(path), nullcontext(stdin or own_stdin()) if path == STDIN else opened(path) as stream:
-            yield from read_stream(stream, path, max_record_bytes=max_record_bytes, max_batch_records=max_batch_records)
+            yield from read_stream(
+                stream, path, max_record_bytes=max_record_bytes, max_batch_records=max_batch_records, form=form
+            )
 
 
 def read_stream(
@@ -147,12 +151,13 @@ def read_stream(
     *,
     max_record_bytes: int = MAX_RECORD_BYTES,
     max_batch_records: int = MAX_BATCH_RECORDS,
+    form: InputConfig = PLAIN,
 ) -> Iterator[RawBatch]:
     """Framed records of what is open already, from where it stands to its end; ``path`` is what it is called.
 
     What fails to be read comes as it is.
     """
-    framer = Framer(max_record_bytes=max_record_bytes, max_batch_records=max_batch_records)
+    framer = Framer(max_record_bytes, max_batch_records, form)
     for chunk in _chunks(stream, path):
         yield from framer.push(chunk)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from pathlib import Path
 from urllib.parse import quote
 
 from monitor.core.clock import Clock
-from monitor.core.errors import AemonitorError, CannotCreateError, NoInputError, PermissionDeniedError, StateError
-from monitor.ledger import schema
+from monitor.core.errors import CannotCreateError, NoInputError, PermissionDeniedError, StateError
+from monitor.ledger import damage, schema, seals
+from monitor.ledger.damage import Recovery
 from monitor.ledger.errors import DAMAGED_OR_BUSY, LedgerUnavailableError, translated
 
 NAME = "ledger.sqlite3"
@@ -34,24 +34,37 @@ def make_directory(directory: Path) -> None:
         raise CannotCreateError(f"cannot create state_dir {directory}: {error.strerror}") from error
 
 
-def open_writer(directory: Path, clock: Clock) -> sqlite3.Connection:
+def open_writer(directory: Path, clock: Clock, recovery: Recovery | None = None) -> sqlite3.Connection:
     """The ledger of a directory, made if there is none; the caller holds the directory's lock.
 
     Raises:
-        StateError: it is damaged (and was put aside), of a newer version, or no ledger at all.
+        StateError: it is damaged (and was put aside) and there is no ``recovery``, or it is of a newer version, or no
+            ledger at all.
         LedgerUnavailableError: it cannot be read or written now.
     """
     file = directory / NAME
     try:
-        if not file.exists():
-            _refuse_after_damage(directory)
-            _create(file)
-        return _checked(file)
+        return _opened(file, recovery)
     except DAMAGED_OR_BUSY as error:
         found = translated(error, file)
         if isinstance(found, StateError):
-            found = _put_aside(file, str(error), clock)
-        raise found from error
+            found = damage.put_aside(file, str(error), clock)
+        if recovery is None or not isinstance(found, StateError):
+            raise found from error
+    recovery.tell(found)
+    try:
+        return _opened(file, recovery)
+    except DAMAGED_OR_BUSY as error:
+        raise translated(error, file) from error
+
+
+def _opened(file: Path, recovery: Recovery | None) -> sqlite3.Connection:
+    if not file.exists():
+        damaged = damage.evidence(file.parent, NAME)
+        if damaged and recovery is None:
+            raise damage.refuse_after(damaged[-1], NAME)
+        _create(file, recovery.note() if damaged and recovery else None)
+    return _checked(file)
 
 
 def open_reader(directory: Path) -> sqlite3.Connection:
@@ -100,20 +113,22 @@ def _require_rights(file: Path) -> None:
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
     # One connection serves several threads, which take turns by the ledger's lock.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(str(file.absolute()))}?mode={mode}",
         uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False,
     )  # fmt: skip
+    seals.install(connection)
+    return connection
 
 
-def _create(file: Path) -> None:
+def _create(file: Path, note: str | None) -> None:
     """Make the file under another name first: an empty ledger.sqlite3 is then always damage, never a first start."""
     new = file.with_name(NAME + ".new")
     new.unlink(missing_ok=True)
     connection = _connect(new, "rwc")
     try:
         connection.execute("PRAGMA journal_mode = DELETE")
-        schema.create(connection)
+        schema.create(connection, note=note)
     finally:
         connection.close()
     new.chmod(0o600)
@@ -136,6 +151,9 @@ def _checked(file: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         schema.migrate(connection)
+        # SQLite opens what it may not write, and says so at the first write only.
+        connection.executescript("BEGIN IMMEDIATE; UPDATE meta SET value = value; ROLLBACK")
+        _demand_sealed(connection)
     except BaseException:
         connection.close()
         raise
@@ -148,27 +166,6 @@ def _quick_check(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(verdict)
 
 
-def _put_aside(file: Path, reason: str, clock: Clock) -> AemonitorError:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.now()))
-    kept = file.with_name(f"{NAME}.corrupt-{stamp}")
-    try:
-        for suffix in ("-wal", "-shm", ""):
-            if (part := file.with_name(NAME + suffix)).exists():
-                part.rename(kept.with_name(kept.name + suffix))
-    except OSError as error:
-        return LedgerUnavailableError(f"{file} is damaged ({reason}) and cannot be renamed: {error.strerror}")
-    return StateError(f"{file} is damaged ({reason}). It was kept as {kept}. {_cure(kept)}")
-
-
-def _refuse_after_damage(directory: Path) -> None:
-    """A supervisor starts us again at once: that must not pass over the damage and begin from nothing."""
-    if damaged := sorted(directory.glob(f"{NAME}.corrupt-*[0-9]Z")):
-        raise StateError(f"there is no ledger, but a damaged one: {damaged[-1]}. {_cure(damaged[-1])}")
-
-
-def _cure(kept: Path) -> str:
-    return (
-        f"Either restore {kept.parent / NAME} from a backup, or save what can be saved with "
-        f"`sqlite3 {kept.name} .recover`, or move the damaged file away to begin anew: "
-        "files are then read from where `start_at` says, and alerts not yet delivered are lost"
-    )
+def _demand_sealed(connection: sqlite3.Connection) -> None:
+    if (table := seals.broken(connection)) is not None:
+        raise sqlite3.DatabaseError(f"a row of its table {table} is not as it was committed")

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
-from monitor.core.accounting import Counts, DeadLetter, FileState, Memory, Outcome
+from monitor.core.accounting import Counts, DeadLetter, FileState, Memory, Outcome, Position
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import CannotCreateError, PermissionDeniedError
-from monitor.ledger import files, history, memories, outbox, progress
+from monitor.ledger import accounts, damage, files, history, limits, memories, outbox, progress, ranges, schema, seals
+from monitor.ledger.accounts import StreamAccount
+from monitor.ledger.damage import Recovery
 from monitor.ledger.errors import DAMAGED_OR_BUSY, FAULTS, translated
+from monitor.ledger.limits import PastChange
 from monitor.ledger.lock import DirectoryLock
 from monitor.ledger.outbox import Retention
 
@@ -47,11 +50,18 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, state_dir: Path, *, read_only: bool = False, clock: Clock | None = None, retention: Retention | None = None
+        cls,
+        state_dir: Path,
+        *,
+        read_only: bool = False,
+        clock: Clock | None = None,
+        retention: Retention | None = None,
+        recovery: Recovery | None = None,
     ) -> Ledger:
         """Open the ledger of a directory, making both if they are not there.
 
-        ``read_only`` takes no lock and works beside a running daemon.
+        ``read_only`` takes no lock and works beside a running daemon. With ``recovery`` a damaged ledger is put aside
+        and a new one begun; without, that is an error.
 
         Raises:
             TryLaterError: another process holds the directory.
@@ -67,7 +77,7 @@ class Ledger:
         files.make_directory(state_dir)
         lock = _locked(state_dir)
         try:
-            return cls(file, files.open_writer(state_dir, clock), lock, clock, retention)
+            return cls(file, files.open_writer(state_dir, clock, recovery), lock, clock, retention)
         except BaseException:
             lock.release()
             raise
@@ -106,7 +116,7 @@ class Ledger:
 
         Raises:
             LedgerUnavailableError: the disk is full or fails; call again with the same outcomes later.
-            ProgressError: a position lies before what is committed; a fault of the program.
+            ProgressError: a position lies before what is committed, or bytes would count twice; a fault of the program.
             StateError: the file is damaged.
         """
         now = self._clock.now()
@@ -117,6 +127,7 @@ class Ledger:
     def _commit_one(self, connection: sqlite3.Connection, outcome: Outcome, now: float) -> None:
         progress.advance(connection, outcome.stream, outcome.positions, now)
         progress.add(connection, outcome.stream, outcome.counts)
+        ranges.add(connection, outcome)
         if outcome.alerts:
             duplicates = outbox.append(connection, outcome.alerts, now)
             progress.add_one(connection, outcome.stream, outbox.DUPLICATES, duplicates)
@@ -128,16 +139,58 @@ class Ledger:
             progress.add_one(connection, outcome.stream, history.DEAD_LETTERS, len(outcome.dead_letters))
         memories.drop(connection, outcome.stream, outcome.dropped)
         memories.change(connection, outcome.stream, outcome.memories)
+        if outcome.limit_changes:
+            limits.add(connection, outcome.stream, outcome.limit_changes, now)
 
     def resume(self, stream: str) -> list[FileState]:
         """What is known of the stream's files; empty means that it has never committed anything."""
         with self._query() as connection:
             return progress.resume(connection, stream)
 
+    def begin(self, stream: str) -> Literal["beginning", "end"] | None:
+        """Where a stream without any progress is to begin, if this ledger replaced a damaged one.
+
+        Raises:
+            StateError: what was noted of it is damaged.
+        """
+        with self._query() as connection:
+            return damage.begin_of(schema.note_after_damage(connection), stream)
+
     def forget(self, stream: str, file_ids: Sequence[str], *, idle_seconds: float = FORGET_SECONDS) -> int:
-        """Drop what is known of files that are gone, unless they were committed to lately; how many were dropped."""
+        """Drop what is known of files that are gone, unless they were committed to lately; how many were dropped.
+
+        Their records stay in the totals.
+        """
         with self._transaction() as connection:
-            return progress.forget(connection, stream, file_ids, self._clock.now() - idle_seconds)
+            dropped = progress.forget(connection, stream, file_ids, self._clock.now() - idle_seconds)
+            ranges.settle_files(connection, stream, dropped)
+        return len(dropped)
+
+    def place(self, stream: str, positions: Sequence[Position]) -> None:
+        """Go on at these places from now on, without having read what lies before them.
+
+        Raises:
+            ProgressError: one lies before what is committed in the same epoch.
+        """
+        with self._transaction() as connection:
+            progress.advance(connection, stream, positions, self._clock.now())
+            for position in positions:
+                ranges.put(connection, stream, position, position.offset, Counts())
+
+    def forget_memories(self, stream: str) -> None:
+        """Drop what the stream remembers of keys."""
+        with self._transaction() as connection:
+            memories.drop(connection, stream, list(memories.held(connection, stream)))
+
+    def account(self, stream: str) -> StreamAccount:
+        """Everything that was counted of a stream, file by file, at one moment."""
+        with self._snapshot() as connection:
+            return accounts.of_stream(connection, stream)
+
+    def broken_table(self) -> str | None:
+        """A table with a row that is not as it was committed; None when all are sound."""
+        with self._snapshot() as connection:
+            return seals.broken(connection)
 
     def streams(self) -> list[str]:
         """The names of all streams that ever committed anything."""
@@ -146,8 +199,7 @@ class Ledger:
 
     def counts(self, stream: str) -> Counts:
         """The stream's totals since the ledger was made."""
-        totals = self._totals(stream)
-        return Counts(**{name: totals.get(name, 0) for name in progress.COUNTS})
+        return progress.counted(self._totals(stream))
 
     def duplicate_alerts(self, stream: str) -> int:
         """Alerts that were committed twice and refused the second time; anything but 0 is a fault of the program."""
@@ -170,6 +222,11 @@ class Ledger:
         with self._query() as connection:
             held = memories.held(connection, stream)
         return {name: Memory(made_by, partial(self._memory, stream, name)) for name, made_by in held.items()}
+
+    def limit_changes(self, stream: str, limit: int = limits.MAX_CHANGES) -> list[PastChange]:
+        """How the stream's limit moved, newest first."""
+        with self._query() as connection:
+            return limits.newest(connection, stream, limit)
 
     def _memory(self, stream: str, name: str) -> Mapping[str, Any]:
         with self._query() as connection:
@@ -219,6 +276,11 @@ class Ledger:
             count, oldest = outbox.waiting(connection, sink, streams)
         return count, 0.0 if oldest is None else max(0.0, self._clock.now() - oldest)
 
+    def sinks(self) -> list[str]:
+        """Every sink that has a place in the outbox, configured or not."""
+        with self._query() as connection:
+            return list(outbox.cursors(connection))
+
     # -- history -----------------------------------------------------------------------------------------------
 
     def alerts(self, stream: str | None = None, limit: int = 100, since: float | None = None) -> list[bytes]:
@@ -247,6 +309,17 @@ class Ledger:
                 raise
             except DAMAGED_OR_BUSY as error:
                 raise translated(error, self._file) from error
+
+    @contextmanager
+    def _snapshot(self) -> Generator[sqlite3.Connection, None, None]:
+        """Several queries that see the file as of one moment, whatever is committed meanwhile."""
+        with self._query() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection, None, None]:

@@ -68,7 +68,7 @@ def register(connection: sqlite3.Connection, sinks: Sequence[str]) -> None:
     """Give each sink a cursor; one that has none begins at the end, so that a new sink is not sent old history."""
     for sink in sinks:
         connection.execute(
-            "INSERT INTO cursors VALUES (?, (SELECT coalesce(max(seq), 0) FROM outbox)) ON CONFLICT DO NOTHING", (sink,)
+            "INSERT INTO cursors VALUES (?1, ?2, seal(?1, ?2)) ON CONFLICT DO NOTHING", (sink, last(connection))
         )
 
 
@@ -76,6 +76,11 @@ def cursor(connection: sqlite3.Connection, sink: str) -> int:
     """The last alert a sink has acknowledged; 0 when it never did."""
     row = connection.execute("SELECT seq FROM cursors WHERE sink = ?", (sink,)).fetchone()
     return int(row[0]) if row else 0
+
+
+def cursors(connection: sqlite3.Connection) -> dict[str, int]:
+    """Every sink that ever acknowledged or was registered, and how far it came."""
+    return dict(connection.execute("SELECT sink, seq FROM cursors ORDER BY sink").fetchall())
 
 
 def last(connection: sqlite3.Connection) -> int:
@@ -114,7 +119,9 @@ def _of(streams: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
 def acknowledge(connection: sqlite3.Connection, sink: str, seq: int) -> None:
     """Move the sink's cursor forward; it never moves back."""
     connection.execute(
-        "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (sink) DO UPDATE SET seq = max(seq, excluded.seq)", (sink, seq)
+        "INSERT INTO cursors VALUES (?1, ?2, seal(?1, ?2)) ON CONFLICT (sink) "
+        "DO UPDATE SET seq = ?2, seal = excluded.seal WHERE seq < ?2",
+        (sink, seq),
     )
 
 

@@ -13,6 +13,7 @@ from monitor.core.arrays import F32
 from monitor.core.errors import DataError
 from monitor.core.model_config import Activation, ModelConfig
 from monitor.model.layers import layer_widths
+from monitor.model.windows import Windows
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -44,7 +45,8 @@ class Autoencoder(nn.Module):
         self.widths = tuple(widths)
         self.activation: Activation = activation
         self.output_activation: Activation = output_activation
-        self.layers = nn.ModuleList(_blank(before, after) for before, after in pairwise(self.widths))
+        self.windows: Windows | None = None  # of a network that reads windows step by step
+        self.layers = nn.ModuleList(self._layers())
         self.latent_layer = min(range(len(self.widths) - 2), key=lambda k: self.widths[k + 1], default=-1)
 
     @property
@@ -56,6 +58,9 @@ class Autoencoder(nn.Module):
     def latent_width(self) -> int:
         """Columns of the hidden state."""
         return self.widths[self.latent_layer + 1] if self.widths else 0
+
+    def _layers(self) -> list[nn.Linear]:
+        return [_blank(before, after) for before, after in pairwise(self.widths)]
 
     def layer_activations(self) -> list[Activation]:
         """The activation after each layer, in order."""
@@ -91,14 +96,33 @@ def autoencoder_for(input_width: int, config: ModelConfig) -> Autoencoder:
 
 def initialise(module: Autoencoder, config: ModelConfig, generator: torch.Generator) -> None:
     """Draw the initial weights from ``generator`` (a CPU one), so that a seed gives the same network everywhere."""
-    for layer in module.linears():
-        if config.init == "glorot_uniform":
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
-        else:  # as torch.nn.Linear does by itself
-            bound = 1 / math.sqrt(layer.in_features)
-            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    glorot = config.init == "glorot_uniform"  # or else as torch does by itself
+    for layer in module.modules():
+        for name, values in layer.named_parameters(recurse=False):
+            if not glorot:
+                _draw_within(values, 1 / math.sqrt(_inputs(layer)), generator)
+            elif name.startswith("bias"):
+                nn.init.zeros_(values)
+            else:
+                _draw_glorot(values, layer, generator)
+
+
+def _draw_glorot(weight: Tensor, layer: nn.Module, generator: torch.Generator) -> None:
+    """The gates of a recurrent layer stand one below the other; the bound is that of one of them."""
+    for gate in torch.split(weight.detach(), layer.hidden_size) if isinstance(layer, nn.RNNBase) else [weight]:
+        nn.init.xavier_uniform_(gate, generator=generator)
+
+
+def _draw_within(values: Tensor, bound: float, generator: torch.Generator) -> None:
+    nn.init.uniform_(values, -bound, bound, generator=generator)
+
+
+def _inputs(layer: nn.Module) -> int:
+    """How many numbers each output of a layer is a sum of, as torch counts them."""
+    if isinstance(layer, nn.RNNBase):
+        return layer.hidden_size
+    weight = layer.weight
+    return weight[0].numel() if isinstance(weight, Tensor) else 1
 
 
 def check_reach(values: F32, activation: Activation, names: Sequence[str] = ()) -> None:

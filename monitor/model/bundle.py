@@ -7,10 +7,8 @@ manifest has the hash of every other file, and the canary rows prove that this m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from monitor.core.arrays import F32
-from monitor.core.errors import BundleError, DataError
+from monitor.core.errors import BundleError
 from monitor.core.features import Layout
 from monitor.core.limit import Limit
 from monitor.core.model_config import ModelConfig
@@ -42,18 +40,16 @@ from monitor.model.manifest import (
     decode,
     digest,
 )
-
-CURRENT = "current"
-
-VERSION = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
-"""UTC time of publication, so that names sort by age, and the first digits of the manifest's SHA-256."""
-
-STREAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+from monitor.model.networks import blank, shapes
+from monitor.model.versions import VERSION, pointed_to
 
 MANIFEST_LIMIT, FILE_LIMIT = 2**28, 2**32
 """Most bytes of the manifest (vocabularies of the encoders are in it) and of any other file."""
 
 CANARY_ROWS = 8
+SPOILT = 3.0
+"""Spreads of a benign number, or bans of a novelty."""
+
 CANARY_TOLERANCE = 1e-4
 """Relative to the error or to 1: ten times what two processors differ by, a tenth of what any decision feels."""
 
@@ -95,10 +91,21 @@ class Bundle:
 
 
 def canary_of(inference: Inference, values: F32) -> Canary:
-    """A canary of up to 8 rows spread over ``values`` [n, total], n > 0, with their errors."""
-    rows = values[np.unique(np.linspace(0, len(values) - 1, CANARY_ROWS).astype(np.int64))]
+    """A canary with errors: up to 8 benign rows spread over ``values`` [n, total], n > 0, and the same spoiled."""
+    benign = values[np.unique(np.linspace(0, len(values) - 1, CANARY_ROWS).astype(np.int64))]
+    rows = np.concatenate([benign, _spoiled(benign, inference.layout)])
     errors = inference.errors(rows)
     return Canary(tuple(tuple(map(float, row)) for row in rows), tuple(map(float, errors)))
+
+
+def _spoiled(rows: F32, layout: Layout) -> F32:
+    """In each of a few rows [n, total] another feature is far away, and new."""
+    spoiled = rows.copy()
+    for index, row in enumerate(spoiled):
+        block = layout.blocks[index * len(layout.blocks) // len(rows)]
+        row[block.start : block.stop] += SPOILT
+        row[block.novelty_start : block.novelty_stop] = SPOILT
+    return spoiled
 
 
 def load(path: Path, stream: str) -> Bundle:
@@ -143,47 +150,6 @@ def verify(path: Path) -> Bundle:
     )
 
 
-def versions(root: Path, stream: str) -> list[str]:
-    """All versions of a stream, oldest first; empty when nothing was published."""
-    directory = stream_directory(root, stream)
-    if not directory.is_dir():
-        return []
-    return sorted(entry.name for entry in directory.iterdir() if VERSION.fullmatch(entry.name) and entry.is_dir())
-
-
-def current_version(root: Path, stream: str) -> str | None:
-    """The version in use; None when nothing was published.
-
-    Raises:
-        BundleError: the pointer is damaged.
-    """
-    directory = stream_directory(root, stream)
-    return pointed_to(directory) if (directory / CURRENT).exists() else None
-
-
-def pointed_to(directory: Path) -> str:
-    """What the pointer of a stream's directory says. BundleError when it is missing or not a version."""
-    pointer = directory / CURRENT
-    text = read_regular(pointer, 200).decode("ascii", "replace").strip()
-    if not VERSION.fullmatch(text):
-        raise BundleError(
-            f"{pointer}: {text[:80]!r} is not a version; write the name of one of the directories beside it into it, "
-            "or run `aemonitor retrain`"
-        )
-    return text
-
-
-def stream_directory(root: Path, stream: str) -> Path:
-    """Where a stream's versions are.
-
-    Raises:
-        DataError: the name could leave the root.
-    """
-    if not STREAM.fullmatch(stream):
-        raise DataError(f"stream {stream!r}: a name has letters, digits, dots, - and _, and does not start with a dot")
-    return root / stream
-
-
 def _expect(bundle: Bundle, stream: str) -> Bundle:
     if bundle.contents.stream != stream:
         raise BundleError(f"{bundle.path / MANIFEST}: belongs to stream {bundle.contents.stream!r}, not {stream!r}")
@@ -220,7 +186,13 @@ def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
 
 def _network(path: Path, manifest: Manifest, data: bytes) -> Autoencoder:
     tensors = _tensors(path / WEIGHTS, data)
-    expected = _shapes(manifest.widths)
+    config = _config(path, manifest)
+    if (config.network == "dense") != (manifest.windows is None):
+        raise BundleError(f"{path / MANIFEST}: a {config.network} network and its windows belong together")
+    try:
+        expected = shapes(config.network, manifest.widths, manifest.windows)
+    except ValueError as error:
+        raise BundleError(f"{path / MANIFEST}: layers: {error}") from error
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected:
         wrong = min(name for name in {*found, *expected} if found.get(name) != expected.get(name))
@@ -230,19 +202,9 @@ def _network(path: Path, manifest: Manifest, data: bytes) -> Autoencoder:
     for name, tensor in tensors.items():
         if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
             raise BundleError(f"{path / WEIGHTS}: tensor {name!r} is not float32 or has values that are not finite")
-    config = _config(path, manifest)
-    module = Autoencoder(manifest.widths, config.activation, config.output_activation)
+    module = blank(config, manifest.widths, manifest.windows)
     module.load_state_dict(tensors)
     return module.eval()
-
-
-def _shapes(widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """The tensors of a network, without building it: a forged manifest could ask for any amount of memory."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for index, (before, after) in enumerate(pairwise(widths)):
-        shapes[f"layers.{index}.weight"] = (after, before)
-        shapes[f"layers.{index}.bias"] = (after,)
-    return shapes
 
 
 def _config(path: Path, manifest: Manifest) -> ModelConfig:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from monitor.core.arrays import F32, F64
 from monitor.core.errors import DataError
-from monitor.model.inference import BEYOND, SLICE_ROWS, Inference, field_errors
+
+if TYPE_CHECKING:
+    from monitor.model.inference import Inference
 
 FEW_RECORDS = 100
 """Below this many calibration records the worst of them says little: one benign record in a hundred or more
@@ -112,6 +113,8 @@ def calibrate(errors: F32 | F64, fields: F64) -> Calibration:
     """
     if len(errors) == 0:
         raise DataError("calibration: there is no record to calibrate with")
+    from monitor.model.inference import BEYOND  # here and below: to list models nobody needs torch
+
     if not (np.isfinite(fields).all() and (errors < BEYOND).all()):
         raise DataError("calibration: a benign record has an error that is not finite; look for extreme values in it")
     return Calibration(
@@ -125,14 +128,12 @@ def calibrate(errors: F32 | F64, fields: F64) -> Calibration:
 
 def calibrate_network(inference: Inference, values: F32) -> Calibration:
     """Calibrate a network with the encoded calibration split, [n, total]."""
+    from monitor.model.inference import SLICE_ROWS, field_errors
+
+    # A few rows at a time: the differences are float64 and twice the size of the matrix.
+    pieces = (values[start : start + SLICE_ROWS] for start in range(0, len(values), SLICE_ROWS))
     parts = [
-        field_errors(inference.layout, rows, inference.reconstruct(rows)) for rows in _pieces(values)
+        field_errors(inference.layout, rows, inference.reconstruct(rows)) for rows in pieces
     ]  # each [<= 1024, features]
     fields = np.concatenate(parts) if parts else np.empty((0, len(inference.layout.blocks)))
     return calibrate(inference.errors(values), fields)
-
-
-def _pieces(values: F32) -> Iterator[F32]:
-    """A few rows at a time: the differences are float64 and twice the size of the matrix."""
-    for start in range(0, len(values), SLICE_ROWS):
-        yield values[start : start + SLICE_ROWS]

@@ -52,7 +52,8 @@ def _method(manifest: Manifest) -> str:
     if score is None:
         return "l1, the summed error of the network: 1 is the worst of those records"
     averaged = f", the mean of a key's last {score.average}" if score.average > 1 else ""
-    return f"{score.method}, how rare a record or its worst field is{averaged}: 1 is the limit found with those records"
+    rare = "a record or its worst field" if score.method == "blend" else "its worst field"
+    return f"{score.method}, how rare {rare} is{averaged}: 1 is the limit found with those records"
 
 
 def _expectation(manifest: Manifest) -> str:

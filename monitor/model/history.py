@@ -18,6 +18,14 @@ class Epoch:
     validation_loss: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A bottleneck that was tried; ``loss`` is the share of the variation of held-out records that it leaves."""
+
+    bottleneck: int
+    loss: float
+
+
 COLLAPSED = 0.01
 """A network that reproduces less of the variation than this learned the mean record and hardly anything else."""
 
@@ -27,13 +35,15 @@ class History:
     """All epochs of a training; ``best_epoch`` is the one whose weights were kept, 0 when nothing was trained.
 
     ``explained`` is the share of the variation of the calibration records that the network reproduces, at most 1; at 0
-    or below it answers every record alike. None when it is not known, or the records do not vary.
+    or below it answers every record alike. None when it is not known, or the records do not vary. ``candidates`` are
+    the bottlenecks that were tried, where the width was left to the program.
     """
 
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     stopped_early: bool = False
     explained: float | None = None
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def collapsed(self) -> bool:

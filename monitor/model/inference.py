@@ -9,6 +9,7 @@ columns. The same record then has the same error to the last bit, alone or anywh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,7 @@ from monitor.core.features import Layout
 from monitor.core.model_config import Activation
 from monitor.model.autoencoder import Autoencoder
 from monitor.model.device import one_thread
+from monitor.model.stable import LANES, padded, padded_layer, stable
 
 SLICE_ROWS = 1024
 """Rows of one pass: its buffers stay in the second-level cache, and the calls cost little beside the arithmetic."""
@@ -30,9 +32,6 @@ SLICE_WORK = 2**24
 
 MIN_SLICE_ROWS = 64
 """Fewer rows than this leave the matrix kernels idle."""
-
-LANES = 8
-"""Columns are padded to a multiple of this; with it no kernel treats the last columns or rows specially."""
 
 BEYOND = float(np.finfo(np.float32).max)
 """The error of a record whose arithmetic overflowed: finite, and larger than any other."""
@@ -51,15 +50,19 @@ class Inference:
         self._width = layout.width
         self._latent_layer, self._latent_width = module.latent_layer, module.latent_width
         self._rows = _slice_rows(module, slice_rows)
-        self._stage = torch.zeros(self._rows, max(LANES, _padded(layout.total)))
+        self._stage = torch.zeros(self._rows, max(LANES, padded(layout.total)))
         self._stage_rows = self._stage.numpy()  # the same memory, for copying numpy rows in
         self._input = self._stage if self._device.type == "cpu" else self._stage.to(self._device)
         self._weights = torch.zeros(self._input.shape[1], device=self._device)
         self._weights[: layout.total] = torch.from_numpy(layout.weights())
         self._errors = torch.zeros(self._rows, device=self._device)
-        self._layers = [self._padded_layer(layer) for layer in module.linears()]
+        self._layers = [_on(self._device, padded_layer(layer)) for layer in module.linears()]
         self._activations = [IN_PLACE[name] for name in module.layer_activations()]
         self._outputs = [torch.zeros(self._rows, len(bias), device=self._device) for _, bias in self._layers]
+        self._forward: Callable[[], None] = self._dense
+        if module.windows is not None:
+            self._latent_layer, self._outputs = 0, [torch.empty(0), torch.empty(0)]
+            self._forward = partial(self._windowed, stable(module).to(self._device))
 
     def errors(self, values: F32) -> F32:
         """The weighted L1 error of each record [n] of ``values`` [n, total]; >= 0, finite, larger is more anomalous.
@@ -69,7 +72,7 @@ class Inference:
         errors = np.empty(len(values), dtype=np.float32)
         with torch.inference_mode(), one_thread():
             for start, stop in self._slices(values):
-                if self._layers:
+                if self._outputs:
                     self._forward()
                     self._input[:, : self._width].sub_(self._outputs[-1][:, : self._width])
                 torch.mv(self._input.abs_(), self._weights, out=self._errors)
@@ -79,14 +82,32 @@ class Inference:
     def reconstruct(self, values: F32) -> F32:
         """The network's reconstruction of ``values`` [n, total], finite; 0 in novelty columns, which it never sees."""
         reconstruction = np.zeros((len(values), self.layout.total), dtype=np.float32)
-        if self._layers:
-            self._collect(values, len(self._layers) - 1, reconstruction[:, : self._width])
+        if self._outputs:
+            self._collect(values, len(self._outputs) - 1, reconstruction[:, : self._width])
         return np.nan_to_num(reconstruction, copy=False)
+
+    def hidden(self, values: F32) -> F32:
+        """What the network makes of each feature while that is hidden from it, [n, total] like ``values``; finite.
+
+        Hidden columns are 0, as in training with ``model.masking``, without which this says little. Novelty columns are
+        0. Costs as many passes as there are features.
+        """
+        expected, columns = np.zeros_like(values), np.arange(self._width)
+        owners = np.repeat(np.arange(len(self.layout.blocks)), [b.stop - b.start for b in self.layout.blocks])
+        features, of_column = np.unique(owners, return_inverse=True)  # those that have network columns
+        shows = np.ones((len(features), self.layout.total), dtype=np.float32)
+        shows[of_column, columns] = 0
+        step = max(1, self._rows // max(1, len(features)))
+        for start in range(0, len(values) if self._width else 0, step):
+            shown = values[start : start + step, np.newaxis] * shows  # [rows, features, total]
+            made = self.reconstruct(shown.reshape(-1, self.layout.total)).reshape(shown.shape)
+            expected[start : start + step, : self._width] = made[:, of_column, columns]
+        return expected
 
     def latent(self, values: F32) -> F32:
         """The hidden state of ``values`` [n, total] at the bottleneck, [n, latent width]."""
         latent = np.zeros((len(values), self._latent_width), dtype=np.float32)
-        if self._layers:
+        if self._outputs:
             self._collect(values, self._latent_layer, latent)
         return latent
 
@@ -108,19 +129,15 @@ class Inference:
                 self._input.copy_(self._stage)
             yield start, stop
 
-    def _forward(self) -> None:
-        x = self._input[:, : _padded(self._width)]
+    def _dense(self) -> None:
+        x = self._input[:, : padded(self._width)]
         for (weight, bias), activate, output in zip(self._layers, self._activations, self._outputs, strict=True):
             torch.addmm(bias, x, weight, out=output)
             x = activate(output)
 
-    def _padded_layer(self, layer: torch.nn.Linear) -> tuple[Tensor, Tensor]:
-        """Weight [in, out] and bias [out], widened with zeros."""
-        weight = torch.zeros(_padded(layer.in_features), _padded(layer.out_features), device=self._device)
-        weight[: layer.in_features, : layer.out_features] = layer.weight.detach().t()
-        bias = torch.zeros(weight.shape[1], device=self._device)
-        bias[: layer.out_features] = layer.bias.detach()
-        return weight, bias
+    def _windowed(self, whole: Autoencoder) -> None:
+        reconstruction, latent = whole(self._input[:, : self._width])
+        self._outputs = [latent, reconstruction]
 
 
 IN_PLACE: dict[Activation, Callable[[Tensor], Tensor]] = {
@@ -149,12 +166,16 @@ def field_errors(layout: Layout, values: F32, reconstruction: F32) -> F64:
     return errors
 
 
-def _padded(columns: int) -> int:
-    return -(-columns // LANES) * LANES
+def _on(device: torch.device, layer: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    weight, bias = layer
+    return weight.to(device), bias.to(device)
 
 
 def _slice_rows(module: Autoencoder, most: int) -> int:
     """Depends on the network alone, so that every record meets the same shape."""
-    work = sum(_padded(before) * _padded(after) for before, after in pairwise(module.widths))
+    if module.windows is None:
+        work = sum(padded(before) * padded(after) for before, after in pairwise(module.widths))
+    else:
+        work = module.windows.steps * sum(parameter.numel() for parameter in module.parameters())
     affordable = 1 << (SLICE_WORK // max(1, work)).bit_length() >> 1  # rounded down to a power of two
     return max(1, min(most, max(MIN_SLICE_ROWS, affordable)))

@@ -13,6 +13,9 @@ AUTO_WIDTH_LIMIT = 512
 AUTO_BOTTLENECK_LIMIT = 32
 """Widest bottleneck `auto` makes; beyond it a network of this size copies its input, anomalies included."""
 
+CHANNELS = 32
+"""Channels that `auto` gives each layer of a network over windows: more cost time and find no more."""
+
 WEIGHT_LIMIT = 2**28
 """Most weights of a network, 1 GiB of float32: a slip in `hidden` must be an error, not an exhausted machine."""
 
@@ -32,12 +35,25 @@ def powers_of_two(input_width: int, bottleneck: int) -> tuple[int, ...]:
 
 
 def auto_bottleneck(input_width: int) -> int:
-    """A quarter of the encoded columns, rounded up, 32 at the most: narrow enough that the identity cannot be learned.
+    """A quarter of the encoded columns, rounded up, 32 at the most: where no record is held out to choose by.
 
     >>> [auto_bottleneck(width) for width in (1, 4, 9, 64, 784)]
     [1, 1, 3, 16, 32]
     """
-    return min(AUTO_BOTTLENECK_LIMIT, -(-input_width // 4))
+    return _part(input_width, 4)
+
+
+def auto_bottlenecks(input_width: int) -> tuple[int, ...]:
+    """What can be chosen from: an eighth, a quarter and half of the columns, narrow enough not to copy its input.
+
+    >>> [auto_bottlenecks(width) for width in (1, 2, 9, 40, 784)]
+    [(1,), (1,), (2, 3, 5), (5, 10, 20), (32,)]
+    """
+    return tuple(sorted({_part(input_width, share) for share in (8, 4, 2)}))
+
+
+def _part(input_width: int, share: int) -> int:
+    return min(AUTO_BOTTLENECK_LIMIT, -(-input_width // share))
 
 
 def layer_widths(input_width: int, config: ModelConfig) -> tuple[int, ...]:
@@ -58,8 +74,18 @@ def layer_widths(input_width: int, config: ModelConfig) -> tuple[int, ...]:
     return widths
 
 
+def windowed_widths(input_width: int, config: ModelConfig) -> tuple[int, ...]:
+    """The same of a network over windows, whose hidden layers are channels of a step."""
+    hidden = (CHANNELS, bottleneck_of(input_width, config), CHANNELS) if config.hidden == "auto" else config.hidden
+    return (input_width, *hidden, input_width)
+
+
+def bottleneck_of(input_width: int, config: ModelConfig) -> int:
+    """The bottleneck where `hidden` is `auto`."""
+    return auto_bottleneck(input_width) if config.bottleneck == "auto" else config.bottleneck
+
+
 def _hidden(input_width: int, config: ModelConfig) -> tuple[int, ...]:
     if config.hidden != "auto":
         return tuple(config.hidden)
-    bottleneck = auto_bottleneck(input_width) if config.bottleneck == "auto" else config.bottleneck
-    return powers_of_two(min(input_width, AUTO_WIDTH_LIMIT + 1), bottleneck)
+    return powers_of_two(min(input_width, AUTO_WIDTH_LIMIT + 1), bottleneck_of(input_width, config))

@@ -18,6 +18,7 @@ from monitor.core.features import Layout
 from monitor.core.limit import Limit
 from monitor.model.calibration import Calibration, ScoreRange
 from monitor.model.history import History
+from monitor.model.windows import Windows
 
 FORMAT = 1
 """Version of the bundle's format; a program reads its own and older ones."""
@@ -42,10 +43,14 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A few encoded benign rows with the errors the publisher saw: whoever loads the bundle must get the same."""
+    """A few encoded rows with what the publisher saw of them: whoever loads the bundle must get the same.
+
+    Half of the rows are benign, half have one feature spoiled, so that all that a score learned has a part in it.
+    """
 
     values: tuple[tuple[float, ...], ...]  # [m, total]
     errors: tuple[float, ...]  # [m]
+    scores: tuple[float, ...] = ()  # [m], of a score other than the plain L1; bundles from before it was kept have none
 
     def rows(self) -> F32:
         """The encoded rows, [m, total]."""
@@ -91,6 +96,7 @@ class Manifest:
     sections: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     score: ScoreRange | None = None  # None: the plain L1 score
     limit: Limit | None = None
+    windows: Windows | None = None  # which columns a network over windows reads step by step
 
     def __post_init__(self) -> None:
         columns = sum(network for _, network, _ in self.layout)
@@ -101,10 +107,14 @@ class Manifest:
             raise ValueError(f"layers {list(self.widths)} do not fit the {columns} network columns of the layout")
         if len(self.widths) in (1, 2):
             raise ValueError(f"layers {list(self.widths)} have no hidden layer")
+        if self.windows is not None and max(self.windows.flat) >= columns:
+            raise ValueError(f"windows name column {max(self.windows.flat)}, and the layout has {columns}")
         if len(self.calibration.field_means) != len(self.layout):
             raise ValueError("calibration and layout have different numbers of features")
         if not self.canary.errors or len(self.canary.values) != len(self.canary.errors):
             raise ValueError("canary rows and errors do not match")
+        if len(self.canary.scores) not in (0, len(self.canary.errors)):
+            raise ValueError("canary rows and scores do not match")
         if any(len(row) != total for row in self.canary.values):
             raise ValueError(f"canary rows do not have the {total} columns of the layout")
 

@@ -17,7 +17,7 @@ from safetensors.torch import save as save_tensors
 
 import monitor
 from monitor.core.errors import BundleError, CannotCreateError, PermissionDeniedError
-from monitor.model.bundle import CURRENT, VERSION, BundleContents, current_version, stream_directory, verify, versions
+from monitor.model.bundle import BundleContents, verify
 from monitor.model.card import card
 from monitor.model.files import sync_directory, write_synced
 from monitor.model.manifest import (
@@ -32,6 +32,7 @@ from monitor.model.manifest import (
     digest,
     encode,
 )
+from monitor.model.versions import CURRENT, VERSION, current_version, stream_directory, versions
 
 TEMPORARY = ".tmp-"
 """Prefix of what is unfinished; whoever holds the lock may delete it."""
@@ -182,6 +183,7 @@ def _manifest(contents: BundleContents, stamp: datetime, files: dict[str, FileRe
             sections=dict(contents.sections),
             score=contents.score,
             limit=contents.limit,
+            windows=contents.module.windows,
         )
     except (ValueError, TypeError) as error:
         raise BundleError(f"stream {contents.stream}: {error}; nothing was published") from error

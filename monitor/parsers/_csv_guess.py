@@ -11,9 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from monitor.core.arrow import pa, pc
 from monitor.core.columns import MOST_FIELDS, to_number
 from monitor.core.records import RawBatch
 from monitor.core.suggestion import Suggestion

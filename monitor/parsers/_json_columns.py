@@ -10,16 +10,18 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitor.core.arrays import Column
-from monitor.core.columns import ARROW_TYPES, to_boolean, to_number, to_vector
+from monitor.core.arrow import pa, pc
+from monitor.core.columns import arrow_type, to_boolean, to_number, to_vector
 from monitor.core.records import FieldType
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_PLAIN = (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError)
-"""How pyarrow says that the values are not all of the type it was told."""
+
+
+def _not_plain() -> tuple[type[Exception], ...]:
+    """How pyarrow says that the values are not all of the type it was told."""
+    return pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError
 
 
 def valid(text: str) -> str:
@@ -67,7 +69,7 @@ def _numbers(values: Sequence[Any], booleans: bool) -> Column:
     if not (booleans and bool in set(map(type, values))):
         try:
             return pa.array(values, pa.float64())
-        except _NOT_PLAIN:
+        except _not_plain():
             pass
     return pc.coalesce(pa.array(map(_number, values), pa.float64()), to_number(_only_texts(values)))
 
@@ -99,7 +101,7 @@ def _only_texts(values: Sequence[Any]) -> Column:
 def _texts(values: Sequence[Any]) -> Column:
     try:
         return pa.array(values, pa.string())
-    except _NOT_PLAIN:
+    except _not_plain():
         return _other_texts(values)
 
 
@@ -107,7 +109,7 @@ def _other_texts(values: Sequence[Any]) -> Column:
     try:
         if set(map(type, values)) <= {int, type(None)}:
             return pa.array(values, pa.int64()).cast(pa.string())
-    except _NOT_PLAIN:
+    except _not_plain():
         pass  # integers of more than 64 bits
     return pa.array(map(_text, values), pa.string())
 
@@ -124,7 +126,7 @@ def _text(value: Any) -> str | None:
 def _booleans(values: Sequence[Any]) -> Column:
     try:
         return pa.array(values, pa.bool_())
-    except _NOT_PLAIN:
+    except _not_plain():
         plain = pa.array((_boolean(value) for value in values), pa.bool_())
         return pc.coalesce(plain, to_boolean(_only_texts(values)))
 
@@ -154,4 +156,4 @@ def _lists(values: Sequence[Any], convert: Callable[[Sequence[Any]], Column], ki
     offsets = pa.array(np.cumsum([0, *map(len, lists)]), pa.int32())
     absent = pa.array([not isinstance(value, list) for value in values], pa.bool_())
     elements = convert(tuple(chain.from_iterable(lists)))
-    return pa.ListArray.from_arrays(offsets, elements, type=ARROW_TYPES[kind], mask=absent)
+    return pa.ListArray.from_arrays(offsets, elements, type=arrow_type(kind), mask=absent)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from monitor.core.arrays import Column
+from monitor.core.arrow import pa, pc
+from monitor.core.regexes import ANY
 from monitor.core.suggestion import LEAST_SHARE, Suggestion
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
@@ -43,7 +42,7 @@ def guess(texts: Column) -> Suggestion | None:
 def with_word(texts: Column, time: str, share: float) -> str | None:
     """The pattern with the word behind the time as a field of its own, where that word has few values."""
     pattern = f"^{time}{SEPARATOR}{WORD.format(name='word')}{SEPARATOR}{REST}"
-    groups = pc.extract_regex(texts, pattern)
+    groups = pc.extract_regex(texts, ANY + pattern)
     if 1 - groups.null_count / len(texts) < share:
         return None
     words = groups.drop_null().field("word")
@@ -56,4 +55,4 @@ def with_word(texts: Column, time: str, share: float) -> str | None:
 
 def matched(texts: Column, pattern: str) -> float:
     """The share of texts that a pattern matches."""
-    return float(pc.mean(pc.match_substring_regex(texts, pattern).cast(pa.float64())).as_py() or 0.0)
+    return float(pc.mean(pc.match_substring_regex(texts, ANY + pattern).cast(pa.float64())).as_py() or 0.0)

@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pv
 from pydantic import Field as Option
 from pydantic import model_validator
 
 from monitor.core.arrays import I64, Bools, Column
-from monitor.core.columns import ARROW_TYPES, convert, typed
+from monitor.core.arrow import pa, pv
+from monitor.core.columns import arrow_type, convert, typed
 from monitor.core.names import expanded
 from monitor.core.records import HEADER, Field, FieldType, RawBatch, RecordBatch
 from monitor.core.strict import StrictModel
@@ -234,13 +233,13 @@ class _BlockReader:
 
     def nothing(self) -> dict[str, Column]:
         """The columns of no rows."""
-        return {name: pa.array([], ARROW_TYPES[self._kind(name, self._numbers)]) for name in self._places}
+        return {name: pa.array([], arrow_type(self._kind(name, self._numbers))) for name in self._places}
 
     def _kind(self, name: str, numbers: set[str]) -> FieldType:
         return FieldType.NUMBER if name in numbers else FieldType.TEXT
 
     def _read(self, data: bytes, rows: int, numbers: set[str]) -> dict[str, Column] | None:
-        types = {place: ARROW_TYPES[self._kind(name, numbers)] for name, place in self._places.items()}
+        types = {place: arrow_type(self._kind(name, numbers)) for name, place in self._places.items()}
         table = pv.read_csv(
             pa.BufferReader(data),
             # One block, so that one column is one array and the reader never looks for a place to cut.

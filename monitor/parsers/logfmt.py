@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import Column
+from monitor.core.arrow import pa
 from monitor.core.columns import MOST_FIELDS, lines, typed
 from monitor.core.cuts import Block, patch
 from monitor.core.records import Field, RawBatch, RecordBatch

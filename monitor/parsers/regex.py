@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field as Option
 from pydantic import field_validator
 
+from monitor.core.arrow import pa, pc
 from monitor.core.columns import lines, typed
 from monitor.core.records import Field, RawBatch, RecordBatch
+from monitor.core.regexes import ANY, unable
 from monitor.core.strict import StrictModel
 from monitor.core.suggestion import Suggestion
 from monitor.parsers._leading_time import guess
@@ -30,7 +30,8 @@ class Config(StrictModel):
     pattern: str = Option(
         description="Regular expression (RE2) that is searched in each line, with at least one named group "
         "`(?P<name>...)`; other groups are written `(?:...)`. Begin with ^ and end with $ to match whole lines. "
-        "A group that matches nothing is a missing value."
+        "A dot is any character, also a line feed in a record of several lines. A group that matches nothing is a "
+        "missing value."
     )
 
     @field_validator("pattern")
@@ -55,8 +56,7 @@ def _groups(pattern: str) -> list[str]:
 def _explained(error: str) -> str:
     if "unnamed groups" in error:
         return "every group needs a name, (?P<name>...); write (?:...) for a group that is no field"
-    reason = error.removeprefix("Invalid regular expression: ")
-    return f"RE2 cannot run this pattern: {reason} (it has no backreferences and no look-ahead or look-behind)"
+    return unable(error)
 
 
 def build(config: Config, fields: Sequence[Field] | None) -> Regex:
@@ -73,7 +73,7 @@ class Regex:
     """Matches all lines of a batch in one call."""
 
     def __init__(self, pattern: str, fields: Sequence[Field] | None) -> None:
-        self._pattern = pattern
+        self._pattern = ANY + pattern
         self._names = _groups(pattern)
         self._fields = fields
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 
 from monitor.core.arrays import I64, U8, Bools, Column
+from monitor.core.arrow import pa
 from monitor.core.columns import typed
 from monitor.core.cuts import Block, Marks, Span, cut, like, patch, word
 from monitor.core.records import Field, FieldType, RawBatch, RecordBatch

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import grp
 import itertools
 import os
 import pwd
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from monitor.core.config import Config, Feature
@@ -17,6 +15,7 @@ from monitor.core.protocols import Encoder
 from monitor.core.yaml_text import dotted
 from monitor.plugins import finding
 from monitor.plugins.loading import resolve_state_dir
+from monitor.plugins.matching import matches, patterns
 
 FILES_LOOKED_AT = 1000
 """Of the files a pattern matches, this many are tried: enough to see what is wrong, quick among millions."""
@@ -47,9 +46,8 @@ def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:
     found: list[Problem] = []
     for name, stream in config.streams.items():
         options = stream.source.options
-        exclude = [str(pattern) for pattern in getattr(options, "exclude", ())]
-        for pattern in getattr(options, "include", ()):
-            found += [Problem(text, f"streams.{name}.source") for text in _unread(str(pattern), exclude)]
+        for pattern in patterns(options):
+            found += [Problem(text, f"streams.{name}.source") for text in _unread(pattern, options)]
     for name, sink in config.sinks.items():
         path = getattr(sink.options, "path", None)
         if isinstance(path, str | Path) and str(path) != "-" and (text := _unwritable(Path(path))):
@@ -64,10 +62,9 @@ def _reads_no_field(feature: Feature) -> bool:
     return not encoder.fields
 
 
-def _unread(pattern: str, exclude: Sequence[str]) -> Iterator[str]:
+def _unread(pattern: str, options: object) -> Iterator[str]:
     """Why files of a pattern are not going to be read, one reason each."""
-    matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - the pattern may be absolute
-    paths = [path for path in itertools.islice(matches, FILES_LOOKED_AT) if not _is_excluded(path, exclude)]
+    paths = list(itertools.islice(matches(pattern, options), FILES_LOOKED_AT))
     if not paths:
         blocked = _closed_directory(Path(pattern))
         yield f"no file matches {pattern}" + (
@@ -78,11 +75,6 @@ def _unread(pattern: str, exclude: Sequence[str]) -> Iterator[str]:
     for path in map(Path, paths):
         if path.is_file() and not os.access(path, os.R_OK):
             yield f"user {_user()} may not read {path}{_cure(path)}"
-
-
-def _is_excluded(path: str, exclude: Sequence[str]) -> bool:
-    """As sources understand it: a pattern without a slash is for the name alone."""
-    return any(fnmatch.fnmatch(path if "/" in pattern else Path(path).name, pattern) for pattern in exclude)
 
 
 def _closed_directory(path: Path) -> Path | None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from monitor.core import differences
 from monitor.core.arrays import F64, I64, Bools, Column
-from monitor.core.columns import ARROW_TYPES, nulls
+from monitor.core.columns import arrow_type, nulls
 from monitor.core.records import Field, FieldType, RecordBatch
 
 Columns: TypeAlias = dict[Field, Column]
@@ -167,7 +167,7 @@ def _unseen(columns: Columns, random: np.random.Generator) -> Columns:
         drawn = letters[random.integers(len(letters), size=(len(column), TOKEN_LETTERS))]
         words = [word.tobytes().decode() for word in drawn]
         whole = [[word] for word in words] if field.type is FieldType.TEXTS else words
-        made[field] = pa.array(whole, ARROW_TYPES[field.type])
+        made[field] = pa.array(whole, arrow_type(field.type))
     return made
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from monitor.reporting.evaluation import Evaluation
+from monitor.reporting.evaluation import Evaluation, Recovered
 from monitor.reporting.figures.confusion import confusion_plot
 from monitor.reporting.figures.corruption import corruption_plot
 from monitor.reporting.figures.curves import precision_recall_plot, roc_plot
 from monitor.reporting.figures.events import event_plot
+from monitor.reporting.figures.faults import fault_plot
 from monitor.reporting.figures.pictures import contact_sheet
 from monitor.reporting.figures.scores import distribution_plot, score_plot
 from monitor.reporting.figures.sweep import sweep_plot
@@ -31,7 +32,14 @@ class Plot:
 
 def plots(evaluation: Evaluation) -> list[Plot]:
     """All that can be drawn; a curve of one class, or events where there are none, cannot."""
-    return [*_scores(evaluation), *_curves(evaluation), *_events(evaluation), *_damage(evaluation), *_rest(evaluation)]
+    return [
+        *_scores(evaluation),
+        *_curves(evaluation),
+        *_events(evaluation),
+        *_damage(evaluation),
+        *_faults(evaluation),
+        *_rest(evaluation),
+    ]
 
 
 def _scores(found: Evaluation) -> list[Plot]:
@@ -120,6 +128,27 @@ def _damage(found: Evaluation) -> list[Plot]:
             f"Recall of {len(found.corruptions)} kinds and strengths of damage, with intervals.",
         )
     ]
+
+
+def _faults(found: Evaluation) -> list[Plot]:
+    if not found.planted:
+        return []
+    worst = min(found.planted, key=lambda row: row.recall.value)
+    best = max(found.planted, key=lambda row: row.recall.value)
+    return [
+        Plot(
+            "planted",
+            lambda: fault_plot(found.planted, found.rate),
+            "Each line is one fault in one field of benign records. Where all lines of a field lie far left, the model "
+            "hardly watches it; where a fault lies far left in every field, the model cannot see it.",
+            f"Recall of {len(found.planted)} faults, field by field, with intervals, from {_told(worst)} to "
+            f"{_told(best)}.",
+        )
+    ]
+
+
+def _told(row: Recovered) -> str:
+    return f"{percent(row.recall.value)} of {row.fault} in {row.field}"
 
 
 def _rest(found: Evaluation) -> list[Plot]:

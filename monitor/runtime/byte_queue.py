@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from monitor.core.accounting import Position
@@ -38,16 +39,16 @@ class ByteQueue:
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._items: deque[Queued] = deque()
         self._bytes = 0
-        self._unfinished = 0
+        self._unfinished = Counter[str]()  # by stream: items that were put and are not committed
         self._changed = threading.Condition()
 
     def room(self) -> int:
         """Bytes that may be read now; 0 when full."""
         with self._changed:
-            return max(0, self._limit - self._bytes)
+            return max(0, self.limit_bytes - self._bytes)
 
     def size(self) -> tuple[int, int]:
         """Bytes and batches waiting."""
@@ -59,7 +60,7 @@ class ByteQueue:
         with self._changed:
             self._items.append(item)
             self._bytes += item.bytes
-            self._unfinished += 1
+            self._unfinished[item.stream] += 1
             self._changed.notify_all()
 
     def take(self, max_records: int, timeout_seconds: float) -> list[Queued]:
@@ -76,13 +77,33 @@ class ByteQueue:
                 taken.append(item)
             return taken
 
-    def done(self, count: int) -> None:
-        """The scorer has committed ``count`` batches it took."""
+    def done(self, taken: Sequence[Queued]) -> None:
+        """The scorer has committed what it took."""
         with self._changed:
-            self._unfinished -= count
+            self._unfinished.subtract(item.stream for item in taken)
             self._changed.notify_all()
 
     def drained(self, timeout_seconds: float) -> bool:
         """Wait until everything that was put is committed; False after the timeout."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._unfinished == 0, timeout_seconds)
+            return self._changed.wait_for(lambda: self._unfinished.total() == 0, timeout_seconds)
+
+    def withdraw(self, streams: Collection[str], timeout_seconds: float) -> bool:
+        """Take back the records of these streams that nobody has taken, and wait until the others are committed.
+
+        Where new files were found is still committed: it is told once. After the timeout False, and all waits again.
+        Nothing of these streams may be put meanwhile.
+        """
+        with self._changed:
+            withdrawn = [item for item in self._items if item.raw is not None and item.stream in streams]
+            self._items = deque(item for item in self._items if item.raw is None or item.stream not in streams)
+            left = len(withdrawn)
+            if not self._changed.wait_for(lambda: self._unfinished_of(streams) == left, timeout_seconds):
+                self._items.extendleft(reversed(withdrawn))
+                return False
+            self._bytes -= sum(item.bytes for item in withdrawn)
+            self._unfinished.subtract(item.stream for item in withdrawn)
+            return True
+
+    def _unfinished_of(self, streams: Collection[str]) -> int:
+        return sum(self._unfinished[stream] for stream in streams)

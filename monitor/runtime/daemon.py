@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.accounting import Counts, Position
 from monitor.core.clock import Clock
-from monitor.core.errors import AemonitorError, BundleError, TryLaterError
+from monitor.core.errors import AemonitorError, BundleError, TryLaterError, UnavailableError
 from monitor.core.protocols import SourceContext
 from monitor.ledger import Ledger
 from monitor.model.calibration import method_of
 from monitor.runtime.byte_queue import ByteQueue
+from monitor.runtime.flow import Flow, PausingLedger
 from monitor.runtime.plan import ModelPipeline, Plan, SinkPlan, StreamPlan
 from monitor.runtime.reader import Reader, StreamInput
 from monitor.runtime.scorer import Scorer
@@ -29,9 +31,10 @@ from monitor.web import Health, Server
 TICK_SECONDS = 0.25
 MODEL_POLL_SECONDS = 1.0
 CONFIG_POLL_SECONDS = 2.0
+SHUTDOWN_SECONDS = 20.0
+"""The batch that is being scored, and then the alerts that wait to be delivered, get so long each; mostly a moment."""
 STOP_SECONDS = 4.0
-"""SIGTERM to exit: what is queued gets this long to be scored and committed; the rest is read again next time."""
-ONCE_STOP_SECONDS = 24 * 3600.0
+"""How long a thread that was told to end may take, and how long commits may fail before a reload is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,17 @@ class Daemon:
         self._broken: list[BaseException] = []
         self._signals = Signals()
         self._queue = ByteQueue(plan.queue_bytes)
+        self._flow = Flow(self._queue, clock, health, turn_bytes=plan.turn_bytes, keep_one_in=plan.keep_one_in)
         self._reader = Reader(
-            self._queue, turn_bytes=plan.turn_bytes, beat=lambda: health.beat("reader"), failed=self._thread_failed
+            self._queue,
+            self._flow,
+            forget=self._forget,
+            beat=lambda: health.beat("reader"),
+            failed=self._thread_failed,
         )
         self._scorer = Scorer(
             self._queue,
-            ledger,
+            PausingLedger(ledger, self._flow),
             telemetry,
             health,
             clock,
@@ -153,8 +161,9 @@ class Daemon:
     def _observe(self) -> None:
         self._health.beat("supervisor")
         self._telemetry.queue(*self._queue.size())
-        for name, sink in self._plan.sinks.items():
-            self._telemetry.outbox(name, *self._ledger.outbox_state(name, sink.streams))
+        with suppress(UnavailableError):  # told by the scorer, which commits and tries again
+            for name, sink in self._plan.sinks.items():
+                self._telemetry.outbox(name, *self._ledger.outbox_state(name, sink.streams))
 
     # -- models ------------------------------------------------------------------------------------------------
 
@@ -193,7 +202,7 @@ class Daemon:
             threshold=pipeline.threshold,
             low=contents.calibration.low,
             high=contents.calibration.high,
-            limit=contents.limit,
+            limit=pipeline.promise,
         )
 
     def _take_up_models(self) -> None:
@@ -215,6 +224,7 @@ class Daemon:
             clock=self._clock,
             events=telemetry,
             wake=self._reader.wake,
+            begin=self._ledger.begin(stream.name),
         )
         return StreamInput(stream.name, stream.open_source(context), stream.new_framer, telemetry)
 
@@ -224,6 +234,11 @@ class Daemon:
         for _, sender in list(self._senders.values()):
             sender.wake()
 
+    def _forget(self, stream: str, file_ids: Sequence[str]) -> None:
+        """Called by the reader: these files are gone for good."""
+        with suppress(UnavailableError):  # they are found missing again after the next start
+            self._ledger.forget(stream, file_ids)
+
     # -- reload ------------------------------------------------------------------------------------------------
 
     def _reload(self) -> None:
@@ -231,30 +246,50 @@ class Daemon:
         try:
             plan = self._replan()
             pipelines = {name: stream.load() for name, stream in plan.streams.items()}
+            self._settle(self._reopened(plan))
         except AemonitorError as error:
             self._telemetry.config_reloaded(ok=False, reason=str(error))
             return
         self._change_over(plan, pipelines)
         self._telemetry.config_reloaded(ok=True, reason="")
 
-    def _change_over(self, plan: Plan, pipelines: dict[str, ModelPipeline]) -> None:
+    def _reopened(self, plan: Plan) -> list[str]:
+        """Streams whose source is closed by this plan, for good or to be opened with other options."""
+        return [name for name in self._inputs if not self._same_reading(name, plan)]
+
+    def _same_reading(self, name: str, plan: Plan) -> bool:
+        return name in plan.streams and plan.streams[name].reading == self._plan.streams[name].reading
+
+    def _settle(self, streams: Sequence[str]) -> None:
+        """Pause the reader and let what is being scored of these streams be committed; what waits is read again.
+
+        Raises:
+            TryLaterError: that takes too long, the disk is full, say; the reader goes on.
+        """
         self._reader.pause()
-        if not self._queue.drained(STOP_SECONDS):
-            self._reader.replace(list(self._inputs.values()))
-            raise TryLaterError("the queue did not drain")
-        for name in [n for n in self._inputs if not self._same_reading(n, plan)]:
+        begun = self._clock.monotonic()
+        while not self._queue.withdraw(streams, TICK_SECONDS):
+            self._observe()
+            patience = STOP_SECONDS if self._flow.held else SHUTDOWN_SECONDS
+            if self._broken or self._clock.monotonic() - begun > patience:
+                self._reader.replace(list(self._inputs.values()))
+                raise TryLaterError(
+                    f"what was read could not be committed within {patience:g} seconds; reload again (SIGHUP) later"
+                )
+
+    def _change_over(self, plan: Plan, pipelines: dict[str, ModelPipeline]) -> None:
+        """Take the plan up; the reader is paused and nothing waits to be scored of streams that are opened anew."""
+        for name in self._reopened(plan):
             self._inputs.pop(name).source.close()
             self._scorer.remove(name)
             if name not in plan.streams:
                 self._telemetry.forget_stream(name)
         self._plan = plan
+        self._flow.keep_one_in = plan.keep_one_in
         for name, stream in plan.streams.items():
             self._adopt(stream, pipelines[name])
         self._start_senders()
         self._reader.replace(list(self._inputs.values()))
-
-    def _same_reading(self, name: str, plan: Plan) -> bool:
-        return name in plan.streams and plan.streams[name].reading == self._plan.streams[name].reading
 
     def _start_senders(self) -> None:
         """Start what the plan has and does not run yet; stop what it no longer has or has with other options."""
@@ -273,20 +308,45 @@ class Daemon:
     def _finish(self) -> Ended:
         self._reader.stop()
         self._reader.join()
-        patience = ONCE_STOP_SECONDS if self._reader.exhausted else STOP_SECONDS
-        complete = self._drain(patience)
+        complete = self._drain()
         self._scorer.stop()
         self._scorer.join(STOP_SECONDS)
-        for _, sender in self._senders.values():
-            sender.stop()
-        for _, sender in self._senders.values():
-            sender.join(STOP_SECONDS)
+        self._deliver()
         for item in self._inputs.values():
             item.source.close()
         self._telemetry.stopped()
         if self._broken:
             raise self._broken[0]
         return Ended(self._scorer.totals, complete)
+
+    def _drain(self) -> bool:
+        """Wait until what was read is committed, at the end of input for however long that takes."""
+        while not self._queue.drained(TICK_SECONDS):
+            if self._broken:
+                return False
+            if self._signals.stop.is_set():
+                self._leave()
+                return False
+            self._observe()
+        return True
+
+    def _leave(self) -> None:
+        """Let the batch that is being scored be committed and leave what waits to the next start, which reads it again.
+
+        What was read of a pipe cannot be: that is scored while there is time.
+        """
+        files = [name for name, stream in self._plan.streams.items() if stream.rereadable]
+        if self._queue.withdraw(files, SHUTDOWN_SECONDS):
+            self._queue.drained(SHUTDOWN_SECONDS)
+
+    def _deliver(self) -> None:
+        """Let senders take what is in the outbox; what no sink takes in time is delivered after the next start."""
+        senders = [sender for _, sender in self._senders.values()]
+        for sender in senders:
+            sender.stop()
+        deadline = self._clock.monotonic() + SHUTDOWN_SECONDS
+        for sender in senders:
+            sender.join(max(0.0, deadline - self._clock.monotonic()))
 
     def _halt(self) -> None:
         """After a failure: end every thread that still runs before what they use is closed."""
@@ -300,17 +360,6 @@ class Daemon:
         for thread in threads:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
-
-    def _drain(self, seconds: float) -> bool:
-        """Wait for the queue; a broken scorer or, at the end of input, SIGTERM cuts the wait short."""
-        deadline = self._clock.monotonic() + seconds
-        while not self._queue.drained(TICK_SECONDS):
-            if self._broken or self._clock.monotonic() > deadline:
-                return False
-            if self._signals.stop.is_set():
-                deadline = min(deadline, self._clock.monotonic() + STOP_SECONDS)
-            self._observe()
-        return True
 
     def _thread_failed(self, error: BaseException) -> None:
         """A thread died of something nobody expected: better a clean stop and a restart than half a daemon."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitor.core.limit import Limit
 from monitor.core.protocols import Sink, Source, SourceContext
 from monitor.ingest.framing import Framer
 from monitor.model.bundle import Bundle
@@ -19,6 +20,8 @@ class ModelPipeline(BatchProcessor, Protocol):
     def bundle(self) -> Bundle: ...
     @property
     def threshold(self) -> float: ...
+    @property
+    def promise(self) -> Limit | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class StreamPlan:
     ``reading`` is whatever decides how bytes become framed records (source and framing options): while it stays equal
     the open source is kept over a reload. ``load`` builds the pipeline with the newest published model; it raises
     TryLaterError when there is none yet and BundleError when it is refused. ``published`` names that newest version.
+    ``rereadable``: what was read and not committed is read again by a source that is opened anew.
     """
 
     name: str
@@ -36,6 +40,7 @@ class StreamPlan:
     new_framer: Callable[[], Framer]
     load: Callable[[], ModelPipeline]
     published: Callable[[], str | None]
+    rereadable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class SinkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the daemon runs."""
+    """Everything the daemon runs. ``keep_one_in``: of so many records one is scored under overload; 1 = all of them."""
 
     streams: Mapping[str, StreamPlan]
     sinks: Mapping[str, SinkPlan]
@@ -58,3 +63,4 @@ class Plan:
     queue_bytes: int
     max_batch_records: int
     turn_bytes: int
+    keep_one_in: int = 1

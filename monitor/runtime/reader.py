@@ -12,6 +12,7 @@ from monitor.core.protocols import Source
 from monitor.core.records import Chunk
 from monitor.ingest.framing import Framer
 from monitor.runtime.byte_queue import ByteQueue, Queued
+from monitor.runtime.flow import Flow, thinned
 from monitor.telemetry import StreamTelemetry
 
 
@@ -26,15 +27,18 @@ class StreamInput:
     framers: dict[str, tuple[int, Framer]] = field(default_factory=dict[str, tuple[int, Framer]])
     committed: deque[Position] = field(default_factory=deque[Position])
 
-    def frame(self, chunk: Chunk, queue: ByteQueue) -> None:
-        """Queue the records of a chunk. A new epoch drops what the old one left unfinished: it was overwritten."""
+    def frame(self, chunk: Chunk, queue: ByteQueue, keep_one_in: int = 1) -> None:
+        """Queue the records of a chunk, or that share of them.
+
+        A new epoch drops what the old one left unfinished: it was overwritten.
+        """
         epoch, framer = self.framers.get(chunk.origin.file_id, (-1, None))
         if framer is None or epoch != chunk.origin.epoch:
             framer = self.new_framer()
             self.framers[chunk.origin.file_id] = (chunk.origin.epoch, framer)
         for raw in framer.push(chunk):
             self.telemetry.framed(len(raw))
-            queue.put(Queued(self.name, raw))
+            queue.put(Queued(self.name, thinned(raw, keep_one_in)))
         if chunk.final:
             del self.framers[chunk.origin.file_id]
 
@@ -43,11 +47,18 @@ class Reader(threading.Thread):
     """Drives sources round robin. Stops when told to, or when every source is exhausted."""
 
     def __init__(
-        self, queue: ByteQueue, *, turn_bytes: int, beat: Callable[[], None], failed: Callable[[BaseException], None]
+        self,
+        queue: ByteQueue,
+        flow: Flow,
+        *,
+        forget: Callable[[str, Sequence[str]], None],
+        beat: Callable[[], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name="reader", daemon=True)
         self._queue = queue
-        self._turn_bytes = turn_bytes
+        self._flow = flow
+        self._forget = forget
         self._beat = beat
         self._failed = failed
         self._inputs: list[StreamInput] = []
@@ -89,6 +100,7 @@ class Reader(threading.Thread):
                 self._wake.clear()
                 with self._lock:
                     progressed = [self._turn(item) for item in self._inputs]
+                    self._flow.tell([item.telemetry for item in self._inputs])
                     pause = min((item.source.pause for item in self._inputs), default=0.25)
                 if not any(progressed):
                     self._wake.wait(pause)
@@ -99,11 +111,13 @@ class Reader(threading.Thread):
     def _turn(self, item: StreamInput) -> bool:
         while item.committed:
             item.source.committed(item.committed.popleft())
-        # With little room left a source is still asked: it goes on scanning and keeps rotated files open. But it reads
-        # a whole turn or nothing, since many small batches cost far more than one large one.
-        chunks = item.source.read(self._turn_bytes if self._queue.room() >= self._turn_bytes else 0)
+        # With nothing allowed a source is still asked: it goes on scanning and keeps rotated files open.
+        allowed = self._flow.allowance()
+        chunks = item.source.read(allowed.budget_bytes)
         if sightings := item.source.sightings():
             self._queue.put(Queued(item.name, sightings=tuple(sightings)))
+        if gone := item.source.forgettable():
+            self._forget(item.name, gone)
         for chunk in chunks:
-            item.frame(chunk, self._queue)
+            item.frame(chunk, self._queue, allowed.keep_one_in)
         return bool(chunks)

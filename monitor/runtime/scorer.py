@@ -137,7 +137,7 @@ class Scorer(threading.Thread):
         for result in results:
             self._report(result)
         self._telemetry.committed(seconds)
-        self._queue.done(len(taken))
+        self._queue.done(taken)
 
     def _drops(self) -> list[Outcome]:
         """What is to be committed before anything of the pipelines that did not take it over."""
@@ -179,5 +179,7 @@ class Scorer(threading.Thread):
         )
         for alert in outcome.alerts:
             stream.alert(alert.summary, alert.severity)
+        for change in outcome.limit_changes:
+            stream.threshold_moved(change.old, change.new, change.reason)
         self.totals += outcome.counts
         self._committed(outcome.stream, outcome.positions)

@@ -37,6 +37,7 @@ class Sender(threading.Thread):
         self._outbox = outbox
         self._telemetry = telemetry
         self._failed = failed
+        self._sent = 0  # the sink took everything up to here, whether or not that could be noted in the outbox
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -75,6 +76,12 @@ class Sender(threading.Thread):
 
     def _drain(self) -> None:
         while pending := self._outbox.pending(self._plan.name, self._plan.streams):
-            self._sink.send([alert for _, alert in pending])
+            self._send([alert for alert in pending if alert[0] > self._sent])
             self._outbox.acknowledge(self._plan.name, pending[-1][0])
-            self._telemetry.delivered(self._plan.name, len(pending))
+
+    def _send(self, alerts: Sequence[tuple[int, bytes]]) -> None:
+        """Deliver; on a full disk the acknowledgement may fail, and then only that is repeated."""
+        if alerts:
+            self._sink.send([body for _, body in alerts])
+            self._sent = alerts[-1][0]
+            self._telemetry.delivered(self._plan.name, len(alerts))

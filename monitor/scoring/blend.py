@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monitor.core.arrays import F32, F64, I64, Bools
-from monitor.core.errors import BundleError
-from monitor.core.features import FeatureMatrix, Layout
+from monitor.core.arrays import F32, F64, I64
+from monitor.core.features import Layout
 from monitor.model.autoencoder import Autoencoder
 from monitor.model.calibration import Calibration, ScoreRange
 from monitor.model.device import one_thread
 from monitor.scoring.evidence import Errors, Evidence
-from monitor.scoring.l1 import L1Scorer
 from monitor.scoring.panel import padded
-from monitor.scoring.scores import Attribution, ScoreBatch
+from monitor.scoring.rarity import RarityScorer
+from monitor.scoring.states import part_of, state_of
 from monitor.scoring.verdict import Verdict
 
 ROWS = 512
@@ -38,8 +37,7 @@ class Blend:
 
     def rarities(self, values: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and beside it the bans of each feature, [n, features]."""
-        errors, novelty = self._evidence_of(values, owners)
-        return self.verdict.rarity(errors, novelty), self.verdict.by_field(errors, novelty)
+        return self.verdict.both(*self._evidence_of(values, owners))
 
     def _evidence_of(self, values: Tensor, owners: Tensor) -> tuple[Errors, Tensor]:
         width = self.evidence.lens.width
@@ -51,23 +49,14 @@ class Blend:
 
     def state(self) -> dict[str, Tensor]:
         """All of it as tensors by name."""
-        parts = {"evidence": self.evidence.state(), "verdict": self.verdict.state()}
-        return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
+        return state_of(evidence=self.evidence.state(), verdict=self.verdict.state())
 
     @classmethod
     def restore(cls, state: Mapping[str, Tensor]) -> Blend:
-        """What gave out ``state``. BundleError when something is missing."""
-        try:
-            evidence, verdict = (
-                {name.removeprefix(f"{part}."): t for name, t in state.items() if name.startswith(f"{part}.")}
-                for part in ("evidence", "verdict")
-            )
-            return cls(Evidence.restore(evidence), Verdict.restore(verdict))
-        except KeyError as error:
-            raise BundleError(f"the bundle's evidence has no tensor {error}") from error
+        return cls(Evidence.restore(part_of(state, "evidence")), Verdict.restore(part_of(state, "verdict")))
 
 
-class BlendScorer(L1Scorer):
+class BlendScorer(RarityScorer):
     """Scores by a blend, with the card's L1 score beside it. Keeps buffers: one thread of the caller at a time."""
 
     def __init__(
@@ -79,22 +68,13 @@ class BlendScorer(L1Scorer):
         score_range: ScoreRange,
         device: torch.device | None = None,
     ) -> None:
-        super().__init__(module, layout, calibration, device)
-        if (blend.evidence.lens.width, blend.evidence.features) != (layout.width, len(layout.blocks)):
-            raise BundleError("the bundle's evidence was made for another layout")
+        super().__init__(module, layout, calibration, score_range, device)
         self._device = device or torch.device("cpu")
         self._blend = blend.to(self._device)
         self._owners = novelty_owners(layout).to(self._device)
-        self._owns = owned_columns(layout)
-        self._range = score_range
         # Every pass has one shape, so that a record's bits do not depend on those beside it (see model.inference).
         self._stage = torch.zeros(ROWS, layout.total)
         self._stage_rows = self._stage.numpy()
-
-    def score(self, matrix: FeatureMatrix) -> ScoreBatch:
-        """Errors, L1 scores and scores of all rows."""
-        plain = super().score(matrix)
-        return ScoreBatch(plain.errors, self._range.score(self.rarity(matrix.values)), plain.scores)
 
     def rarity(self, values: F32) -> F64:
         """Bans [n] of encoded records [n, total]: 3 means that one benign record in a thousand is as rare."""
@@ -115,36 +95,8 @@ class BlendScorer(L1Scorer):
                 into[: self.layout.width] = self._hidden(row).numpy()[self._owner_of_column(), self._columns()]
         return expected
 
-    def blame(self, values: F32) -> F64:
-        """How far each feature moves the rarity of each record [n, total], [n, features], >= 0.
-
-        Half of it is how far it falls when the feature is as expected, half how far it rises when the feature alone is
-        not: of two faults of which each would suffice, neither is hidden by the other.
-        """
-        return self.attribute(values).blame
-
-    def attribute(self, values: F32) -> Attribution:
-        """Everything there is to say of a few records, one by one, so that none changes what is said of another."""
-        expected, shape = self.expected(values), (len(values), len(self.layout.blocks))
-        blame, rarity, field_rarities = np.empty(shape), np.empty(len(values)), np.empty(shape)
-        for row, (actual, calm) in enumerate(zip(values, expected, strict=True)):
-            blame[row], rarity[row], field_rarities[row] = self._attributed(actual, calm)
-        return Attribution(expected, blame, rarity, field_rarities)
-
-    def _attributed(self, row: F32, calm: F32) -> tuple[F64, float, F64]:
-        """Blame [features], rarity of the record and rarities [features] of one record and what is expected of it."""
-        features, (one, other) = len(self._owns), (row[np.newaxis], calm[np.newaxis])
-        without, alone = np.where(self._owns, calm, row), np.where(self._owns, row, calm)
-        bans, by_field = self._rarities(np.concatenate([without, one, alone, other]))
-        falls, rises = bans[features] - bans[:features], bans[features + 1 : -1] - bans[-1]
-        blame: F64 = (np.maximum(falls, 0) + np.maximum(rises, 0)) / 2
-        worst = int(blame.argmax())
-        # What is wrong in one field makes others look rare that go with it: they are judged with that one put right.
-        by_field[worst, worst] = by_field[features, worst]
-        return blame, float(bans[features]), by_field[worst]
-
-    def _rarities(self, values: F32) -> tuple[F64, F64]:
-        """Bans of records and of their features, in passes as large as the rows are many.
+    def rarities(self, values: F32) -> tuple[F64, F64]:
+        """Bans of records [n] and of their features [n, features], in passes as large as the rows are many.
 
         For a few rows that is cheap; all but the last bits are as in a pass of the usual size.
         """
@@ -171,11 +123,3 @@ def novelty_owners(layout: Layout) -> Tensor:
     for index, block in enumerate(layout.blocks):
         owners[block.novelty_start - layout.width : block.novelty_stop - layout.width, index] = float(layout.novelty)
     return owners
-
-
-def owned_columns(layout: Layout) -> Bools:
-    """Whether a column is of a feature, [features, total]."""
-    owns = np.zeros((len(layout.blocks), layout.total), dtype=np.bool_)
-    for feature, block in enumerate(layout.blocks):
-        owns[feature, block.start : block.stop] = owns[feature, block.novelty_start : block.novelty_stop] = True
-    return owns

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from monitor.scoring.code_book import CodeBook
-from monitor.scoring.lens import Lens
+from monitor.scoring.lens import Lens, bent
 from monitor.scoring.panel import Panel
-
-PARTS = ("lens", "panel", "book")
+from monitor.scoring.states import part_of, state_of
 
 
 class Errors(NamedTuple):
@@ -49,7 +48,8 @@ class Evidence:
         residual = self.residuals(z)
         fields = self._by_field(residual.abs())
         whitened = (residual @ self.whitening).abs_().mean(1)
-        distance = self._by_field(self.book.differences(z))
+        # A rare benign value that no stored record has is far from all of them: one feature must not decide alone.
+        distance = bent(self._by_field(self.book.differences(z)))
         return Errors(torch.stack([fields.mean(1), whitened, distance.mean(1)], 1), fields)
 
     def _by_field(self, errors: Tensor) -> Tensor:
@@ -79,22 +79,16 @@ class Evidence:
 
     def state(self) -> dict[str, Tensor]:
         """All of it as tensors by name."""
-        parts = {f"{part}.{name}": t for part in PARTS for name, t in getattr(self, part).state().items()}
+        parts = state_of(lens=self.lens.state(), panel=self.panel.state(), book=self.book.state())
         return parts | {name: getattr(self, name) for name in ("whitening", "field_weights", "hidden")}
 
     @classmethod
     def restore(cls, state: Mapping[str, Tensor]) -> Evidence:
-        lens, panel, book = (_part(state, part) for part in PARTS)
         return cls(
-            Lens.restore(lens),
-            Panel.restore(panel),
-            CodeBook.restore(book),
+            Lens.restore(part_of(state, "lens")),
+            Panel.restore(part_of(state, "panel")),
+            CodeBook.restore(part_of(state, "book")),
             state["whitening"],
             state["field_weights"],
             state["hidden"],
         )
-
-
-def _part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    prefix = f"{part}."
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

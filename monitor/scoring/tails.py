@@ -40,15 +40,9 @@ class Tails:
 
     def rarity(self, errors: Tensor) -> Tensor:
         """Bans [n, columns] of errors [n, columns], both >= 0 and growing together."""
-        column = torch.arange(len(self.knots), device=errors.device)
-        place = torch.searchsorted(self.knots, errors.t().contiguous(), right=True).t() - 1
-        place = place.clamp(0, KNOTS - 2)
-        low, high = self.knots[column, place], self.knots[column, place + 1]
-        start, stop = self.bans[column, place], self.bans[column, place + 1]
-        share = ((errors - low) / (high - low).clamp(min=1e-30)).clamp(0, 1)
         last = self.knots[:, -1]
         beyond = torch.log(errors / last).clamp(min=0) * self.slopes
-        return (start + share * (stop - start) + beyond).clamp(max=MOST)
+        return (between(errors, self.knots, self.bans) + beyond).clamp(max=MOST)
 
     def to(self, device: torch.device) -> Tails:
         """The same on another device."""
@@ -61,6 +55,16 @@ class Tails:
     @classmethod
     def restore(cls, state: Mapping[str, Tensor]) -> Tails:
         return cls(**{name: state[name] for name in cls.__slots__})
+
+
+def between(x: Tensor, knots: Tensor, levels: Tensor) -> Tensor:
+    """``levels`` [columns, k] at ``x`` [n, columns], linear between ``knots`` [columns, k], constant outside."""
+    column = torch.arange(len(knots), device=x.device)
+    place = torch.searchsorted(knots, x.t().contiguous(), right=True).t() - 1
+    place = place.clamp(0, knots.shape[1] - 2)
+    low, high = knots[column, place], knots[column, place + 1]
+    start, stop = levels[column, place], levels[column, place + 1]
+    return start + ((x - low) / (high - low).clamp(min=1e-30)).clamp(0, 1) * (stop - start)
 
 
 def fit_tails(errors: F64) -> Tails:

@@ -1,8 +1,8 @@
 """From errors to one number: how rare a record is among benign ones, in bans.
 
-Either the record as a whole is rare, or its worst feature is. Of so many features one is always somewhat rare, so the
-worst one counts less by the logarithm of their number (Bonferroni); what it shows that benign data never did counts in
-full, since hardly any benign record has that in any feature. The rarer of the two speaks.
+Either the record as a whole is rare, or its worst feature is; the rarer of the two speaks. Of so many features one is
+always somewhat rare, so the worst one counts less by the logarithm of their number (Bonferroni). To both is added what
+the record shows that benign data never did.
 """
 
 from __future__ import annotations
@@ -10,38 +10,70 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log10
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from monitor.core.arrays import F64
 from monitor.scoring.evidence import Errors
+from monitor.scoring.states import part_of, state_of
+from monitor.scoring.sums import Sums, fit_sums
 from monitor.scoring.surprises import Surprises, fit_surprises
 from monitor.scoring.tails import Tails, fit_tails
 
-PARTS: dict[str, Any] = {"whole": Tails, "fields": Tails, "novelties": Surprises}
+LOUDEST = 1e30
+"""Bans of one surprise at the most: the sum of many must not overflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rarities:
+    """How rare errors and novelties are, each by itself."""
+
+    means: Tensor  # [3]: mean of each error of the whole
+    whole: Tails  # of one column: these errors, each divided by its mean, added
+    fields: Tails
+    novelties: Surprises
+
+    def sums(self, errors: Errors, novelty: Tensor) -> tuple[Tensor, Tensor]:
+        """Bans of records as a whole, [n, 1], and of their features, [n, features], novelty [n, features] added."""
+        surprises = self.novelties.weigh(novelty).clamp(max=LOUDEST)
+        whole = self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))
+        # Of several surprises the strongest counts in full, the others half: they often have one cause.
+        surprise = (surprises.amax(1, keepdim=True) + surprises.sum(1, keepdim=True)) / 2
+        return whole + surprise, self.fields.rarity(errors.fields) + surprises
+
+    def to(self, device: torch.device) -> Rarities:
+        """The same on another device."""
+        return Rarities(*(getattr(self, name).to(device) for name in self.__slots__))
+
+    def state(self) -> dict[str, Tensor]:
+        """All of it as tensors by name."""
+        parts = {name: getattr(self, name).state() for name in ("whole", "fields", "novelties")}
+        return {"means": self.means} | state_of(**parts)
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Tensor]) -> Rarities:
+        whole, fields = (Tails.restore(part_of(state, name)) for name in ("whole", "fields"))
+        return cls(state["means"], whole, fields, Surprises.restore(part_of(state, "novelties")))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The benign distribution of errors and of novelties."""
 
-    means: Tensor  # [3]: mean of each error of the whole
-    whole: Tails  # of one column
-    fields: Tails
-    novelties: Surprises
+    rarities: Rarities
+    records: Sums  # of one column
+    features: Sums
 
     def rarity(self, errors: Errors, novelty: Tensor) -> Tensor:
         """Bans [n] of records with these errors and novelty [n, features]; higher is more anomalous, >= 0."""
-        many = log10(max(1, novelty.shape[1]))
-        fields = (self.fields.rarity(errors.fields) - many).clamp(min=0) + self.novelties.weigh(novelty)
-        whole = self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))[:, 0]
-        return torch.maximum(whole, fields.amax(1))
+        return self.both(errors, novelty)[0]
 
-    def by_field(self, errors: Errors, novelty: Tensor) -> Tensor:
-        """Bans of each feature, [n, features]."""
-        return self.fields.rarity(errors.fields) + self.novelties.weigh(novelty)
+    def both(self, errors: Errors, novelty: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and beside it the bans of each feature, [n, features]."""
+        record, by_field = self.rarities.sums(errors, novelty)
+        record, by_field = self.records.rarity(record)[:, 0], self.features.rarity(by_field)
+        return torch.maximum(record, by_field.amax(1) - log10(max(1, novelty.shape[1]))), by_field
 
     def to(self, device: torch.device) -> Verdict:
         """The same on another device."""
@@ -49,25 +81,22 @@ class Verdict:
 
     def state(self) -> dict[str, Tensor]:
         """All of it as tensors by name."""
-        parts = {f"{part}.{name}": t for part in PARTS for name, t in getattr(self, part).state().items()}
-        return parts | {"means": self.means}
+        return state_of(**{name: getattr(self, name).state() for name in self.__slots__})
 
     @classmethod
     def restore(cls, state: Mapping[str, Tensor]) -> Verdict:
-        whole, fields, novelties = (kind.restore(_part(state, part)) for part, kind in PARTS.items())
-        return cls(state["means"], whole, fields, novelties)
+        records, features = (Sums.restore(part_of(state, name)) for name in ("records", "features"))
+        return cls(Rarities.restore(part_of(state, "rarities")), records, features)
 
 
 def fit_verdict(errors: Errors, novelty: Tensor) -> Verdict:
     """Learn the benign distribution from calibration records: errors, and novelty [n, features], n > 0."""
     means = errors.whole.mean(0).clamp(min=1e-6)
-    whole = (errors.whole / means).sum(1, keepdim=True)
-    return Verdict(means, fit_tails(_numpy(whole)), fit_tails(_numpy(errors.fields)), fit_surprises(novelty))
-
-
-def _part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    prefix = f"{part}."
-    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    added = (errors.whole / means).sum(1, keepdim=True)
+    whole, fields = (fit_tails(_numpy(part)) for part in (added, errors.fields))
+    rarities = Rarities(means, whole, fields, fit_surprises(novelty))
+    records, features = rarities.sums(errors, novelty)
+    return Verdict(rarities, fit_sums(records), fit_sums(features))
 
 
 def _numpy(errors: Tensor) -> F64:

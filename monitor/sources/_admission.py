@@ -10,20 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
 from uuid import uuid4
 
 from monitor.core.accounting import FileState, Position
 from monitor.core.protocols import SourceEvents
-from monitor.sources._identity import Locator, difference, is_evident, known_locator, locator_of, tail_before
+from monitor.sources._copies import Copies
+from monitor.sources._identity import Locator, difference, is_evident, is_unread, known_locator, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._scan import Directories, Entry
 from monitor.sources._siblings import bases, is_compressed, is_rotated_name
-from monitor.sources._tailed import NEWLINE, TailedFile
+from monitor.sources._tailed import Closed, TailedFile
 from monitor.sources._tracker import Tracker
-
-LAST_LINE_BYTES = 262_144
-"""How far back the start of an unfinished last line is looked for when reading starts at the end of a file."""
 
 STAMP_SECONDS = 2.0
 """By how much the time stamp of a file may lie before the clock: some file systems keep no more than even seconds."""
@@ -42,25 +42,43 @@ class Stranger:
     mtime_ns: int
 
 
+class Start(Enum):
+    """Where to begin with a new file.
+
+    ``WHOLE``: it came later. ``BEGINNING`` and ``END``: it is there at the very first start.
+    """
+
+    WHOLE = auto()
+    BEGINNING = auto()
+    END = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the configuration says of paths: which are to be read, and which never are."""
+    """What the configuration says of paths: which are to be read, which never are, and how often they are looked for.
+
+    What was made within ``scan_seconds`` before the last commit may not have been seen by then.
+    """
 
     wanted: Callable[[str], bool]
     excluded: Callable[[str], bool]
+    scan_seconds: float
 
 
 class Admission:
     """Takes in strangers, remembering why. ``sightings`` are the places at which new files were begun."""
 
-    def __init__(self, memory: Memory, tracker: Tracker, opener: Opener, events: SourceEvents, names: Names) -> None:
+    def __init__(
+        self, memory: Memory, tracker: Tracker, opener: Opener, copies: Copies, events: SourceEvents, names: Names
+    ) -> None:
         self._memory = memory
+        self._copies = copies
         self._tracker = tracker
         self._opener = opener
         self._events = events
         self._names = names
         self._unlooked = {
-            state.origin.path: round((state.committed_at - STAMP_SECONDS) * 1e9)
+            state.origin.path: round((state.committed_at - STAMP_SECONDS - names.scan_seconds) * 1e9)
             for state in memory.all()
             if names.wanted(state.origin.path)
         }
@@ -69,11 +87,17 @@ class Admission:
         self.sightings: list[Position] = []
 
     def admit(
-        self, strangers: list[Stranger], directories: Directories, now: float, *, from_end: bool, thorough: bool
+        self,
+        strangers: list[Stranger],
+        directories: Directories,
+        now: float,
+        *,
+        start_of: Callable[[str], Start],
+        thorough: bool,
     ) -> None:
         """Begin to read these, and what belongs before them; those that cannot be opened now come again later.
 
-        ``from_end``: what is new begins at its end. ``thorough``: look for renamed files, too.
+        ``start_of``: where what is new under a path begins. ``thorough``: look for renamed files, too.
         """
         others = [stranger for stranger in strangers if not self._resume(stranger, now)]
         if thorough or self._raced:
@@ -81,8 +105,9 @@ class Admission:
         changed = [stranger for stranger in others if self._memory.at(stranger.locator)]
         for stranger in sorted(others, key=lambda stranger: stranger.mtime_ns):
             if stranger not in changed:
-                self._begin(stranger, now, from_end=from_end)
+                self._begin(stranger, now, start_of(stranger.path))
         self._find_missed(directories, now)
+        self._find_copies(directories, now)
         for stranger in changed:
             self._begin(stranger, now)
         self._tracker.reorder()
@@ -142,11 +167,23 @@ class Admission:
         state = self._memory.recognise(opened.fd, opened.locator)
         if state is None:
             return False
+        if is_unread(state):
+            if is_compressed(opened.path):
+                return False
+            return self._begin_expected(state, home, opened, now)
         if self._names.wanted(state.origin.path):
             home = state.origin.path
         self._take_up(state, home, opened, now)
         if _locator_at(home) != opened.locator:
             self._leave(opened.locator, now)
+        return True
+
+    def _begin_expected(self, state: FileState, home: str, opened: Opened, now: float) -> bool:
+        """Begin with what was seen before, but never looked into: it may be a copy."""
+        self._memory.take(state)
+        self._track((state.origin.file_id, state.origin.epoch, 0), home, opened, now).cleared = False
+        if self._names.wanted(home) and _locator_at(home) != opened.locator:
+            self._tracker[opened.locator].leave(now)
         return True
 
     def _take_up(self, state: FileState, home: str, opened: Opened, now: float) -> None:
@@ -155,6 +192,7 @@ class Admission:
 
     def _track(self, place: tuple[str, int, int], home: str, opened: Opened, now: float) -> TailedFile:
         file = TailedFile.begin(place, home, opened.fd, now)
+        file.path = opened.path
         self._tracker.add(file)
         return file
 
@@ -166,7 +204,7 @@ class Admission:
 
     # -- files not read before ---------------------------------------------------------------------------------
 
-    def _begin(self, stranger: Stranger, now: float, *, from_end: bool = False) -> bool:
+    def _begin(self, stranger: Stranger, now: float, start: Start = Start.WHOLE) -> bool:
         """Read a file from its start, or go on where its content was read elsewhere; False when it must come again."""
         undecided: list[Stranger] = []
 
@@ -178,53 +216,51 @@ class Admission:
                 return reopened
             if self._recognise(opened, stranger.home, now):
                 return True
-            if self._is_copy(opened.fd, stranger):  # for as long as it looks like one
-                undecided.append(stranger)
-                return False
-            self._adopt_or_begin(stranger, opened, now, from_end=from_end)
+            self._adopt_or_begin(stranger, opened, now, start)
             return True
 
-        return self._opener.attempt(stranger.path, now, take) is not None and not undecided
+        attempted = self._opener.attempt(stranger.path, now, take)
+        if attempted is None and start is Start.WHOLE and _locator_at(stranger.path) == stranger.locator:
+            self.sightings += self._memory.expect(stranger.locator, stranger.home)
+        return attempted is not None and not undecided
 
-    def _adopt_or_begin(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> None:
+    def _adopt_or_begin(self, stranger: Stranger, opened: Opened, now: float, start: Start) -> None:
         if (state := self._memory.adoptable(opened.fd)) is not None:
             self._events.rotated(stranger.path, "copytruncate")
+            self._events.adopted(stranger.path)
             self._take_up(state, stranger.home, opened, now)
         else:
-            self._begin_new(stranger, opened, now, from_end=from_end)
+            self._begin_new(stranger, opened, now, start)
         if stranger.path != stranger.home:
-            self._leave(opened.locator, now)
+            self._tracker[opened.locator].leave(now)
 
-    def _begin_new(self, stranger: Stranger, opened: Opened, now: float, *, from_end: bool) -> None:
-        file_id, epoch = self._identity(stranger, opened)
-        offset = _last_line(opened.fd, opened.status.st_size) if from_end else 0
-        file = self._track((file_id, epoch, offset), stranger.home, opened, now)
+    def _begin_new(self, stranger: Stranger, opened: Opened, now: float, start: Start) -> None:
+        file_id, epoch = self._identity(stranger, opened, now)
+        file = self._track((file_id, epoch, 0), stranger.home, opened, now)
+        if start is Start.END:
+            file.begin_at(file.last_line(opened.status.st_size))
         file.truncated = epoch > 0
-        if epoch == 0:
-            self.sightings.append(file.place())
+        # What is there at the very first start is what was asked for, twice if it is there twice.
+        file.cleared = epoch > 0 or (start is not Start.WHOLE and stranger.path == stranger.home)
+        if epoch == 0 and (file.cleared or opened.status.st_size == 0):
+            self.sightings.append(file.place())  # of others once it is known that they are no copies
 
-    def _identity(self, stranger: Stranger, opened: Opened) -> tuple[str, int]:
-        """A new id; or the old one in a new epoch, when the content of a remembered file was replaced in place."""
+    def _identity(self, stranger: Stranger, opened: Opened, now: float) -> tuple[str, int]:
+        """A new id; in a new epoch when the content of a remembered file was replaced in place."""
         for state in self._memory.at(opened.locator):
             self._events.identity_reset(stranger.path, difference(opened.fd, state) or "marker")
             if state.origin.path == stranger.path:
                 self._memory.take(state)
-                return state.origin.file_id, state.origin.epoch + 1
+                self._copies.close(Closed(state, state.offset), now)
+                return uuid4().hex, state.origin.epoch + 1
         return uuid4().hex, 0
-
-    def _is_copy(self, fd: int, stranger: Stranger) -> bool:
-        """Whether a part of a log repeats what is being read under the log's own name."""
-        return stranger.path != stranger.home and any(
-            is_evident(known) and difference(fd, known) is None
-            for known in (file.evidence() for file in self._tracker.of_home(stranger.home))
-        )
 
     # -- parts of a log that were never seen under its own name ------------------------------------------------
 
     def _find_missed(self, directories: Directories, now: float) -> None:
         """Files rotated away before any scan saw them: named as older parts, but younger than what was read last."""
         occupied = {file.home for file in self._tracker if not file.leaving}
-        for home, since_ns in self._rotating().items():
+        for home, since_ns in self.rotating().items():
             beside = _beside(home, directories)
             if beside is None:
                 continue  # not readable now: it stays to be looked at
@@ -235,11 +271,25 @@ class Admission:
                 if home in occupied:
                     self._vacant.pop(home, None)
 
-    def _rotating(self) -> dict[str, int]:
+    def _find_copies(self, directories: Directories, now: float) -> None:
+        """Copies, beside a log that was truncated, that no glob of ours names."""
+        for home in self._copies.missed_at():
+            for path, _ in _beside(home, directories) or ():
+                if (part := self._older_part(path, home)) and part.locator not in self._tracker:
+                    self._opener.attempt(path, now, partial(self._take_copy, part, now))
+
+    def _take_copy(self, part: Stranger, now: float, opened: Opened) -> bool:
+        if opened.locator in self._tracker or not self._copies.fits(opened.fd, part.home):
+            return False
+        self._begin_new(part, opened, now, Start.WHOLE)
+        self._tracker[opened.locator].leave(now)
+        return True
+
+    def rotating(self) -> dict[str, int]:
         """The paths beside which to look, with the time what was last read there was last written."""
         newest: dict[str, int] = {}
         for file in self._tracker:
-            if file.leaving and not file.ended:
+            if file.held or (file.leaving and not file.ended):
                 self._vacant[file.home] = min(self._vacant.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
             if file.home in self._unlooked:
                 newest[file.home] = max(newest.get(file.home, 0), file.mtime_ns)
@@ -278,12 +328,3 @@ def _locator_at(path: str) -> Locator | None:
         return locator_of(os.stat(path))  # noqa: PTH116 - paths are text here
     except OSError:
         return None
-
-
-def _last_line(fd: int, size: int) -> int:
-    """Where the unfinished last line of a file begins: its size when the last line is complete."""
-    end = tail_before(fd, size, LAST_LINE_BYTES)
-    newline = end.rfind(NEWLINE)
-    if newline < 0 and len(end) == size:
-        return 0
-    return size - len(end) + newline + 1 if newline >= 0 else size

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from monitor.core.accounting import TAIL_BYTES, FileState, tail_marker
+from monitor.core.accounting import TAIL_BYTES, FileState, Mark, tail_marker
 
 HEAD_BYTES = 1024
 """How much of a file's beginning is remembered: more than the header most logs begin with."""
+
+
+LAST_LINE_BYTES = 262_144
+"""How far back the start of an unfinished last line is looked for."""
 
 
 class Locator(NamedTuple):
@@ -45,6 +49,28 @@ def difference(fd: int, state: FileState) -> str | None:
     return None
 
 
+def copied_until(fd: int, state: FileState, home: str) -> int | None:
+    """Up to where an open file, a part of the log at ``home``, repeats what was read; None when it does not.
+
+    A copy may end before the place that was reached: what is written between the copy and the truncation may be read
+    in the original. It is known then by a place before, so all of it was read; or, as a part of the same log, by all
+    that it has, if that is in the head.
+    """
+    reason = difference(fd, state)
+    if reason is None:
+        return state.offset
+    head, size = state.origin.head, os.fstat(fd).st_size
+    if reason != "shrunk" or os.pread(fd, len(head), 0) != head[:size]:
+        return None
+    passed = [mark for mark in state.marks if mark.offset <= size]
+    short = 0 < size <= len(head) and home == state.origin.path
+    return size if short or (passed and _has(fd, passed[-1])) else None
+
+
+def _has(fd: int, mark: Mark) -> bool:
+    return tail_marker(tail_before(fd, mark.offset, mark.tail_bytes)) == mark.marker
+
+
 def tail_before(fd: int, offset: int, limit: int = TAIL_BYTES) -> bytes:
     """The last bytes before ``offset``."""
     size = min(limit, offset)
@@ -54,3 +80,8 @@ def tail_before(fd: int, offset: int, limit: int = TAIL_BYTES) -> bytes:
 def is_evident(state: FileState) -> bool:
     """Whether the state has content to be recognised by; without, only its locator speaks for it."""
     return state.offset > 0 and state.tail_bytes > 0
+
+
+def is_unread(state: FileState) -> bool:
+    """Whether no more is known than that the file was there: it was empty, or could not be opened."""
+    return state.offset == 0 and not state.origin.head

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+from monitor.core.errors import UnavailableError
 from monitor.core.protocols import SourceEvents
 from monitor.sources._identity import Locator, locator_of
 from monitor.sources._retries import Retries
@@ -18,6 +19,29 @@ from monitor.sources._tailed import NotRegularError, TailedFile, open_regular
 
 SPARE_DESCRIPTORS = 64
 """Left for everything else the process does: the ledger, HTTP, sinks."""
+
+
+MOST_OPEN = 1000
+"""Files held open at once where the configuration says nothing and the system permits it."""
+
+
+def affordable(max_open_files: int | None) -> int:
+    """How many files may be open at once; without a wish as many as the process's limit permits.
+
+    Raises:
+        UnavailableError: the limit does not permit what is wished for.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    permitted = max(1, soft - SPARE_DESCRIPTORS)
+    if max_open_files is None:
+        return min(MOST_OPEN, permitted)
+    if max_open_files > permitted:
+        raise UnavailableError(
+            f"max_open_files: {max_open_files} takes {max_open_files + SPARE_DESCRIPTORS} descriptors, but the process "
+            f"is limited to {soft} (at most {hard} could be set): raise the limit (LimitNOFILE= of the service, "
+            f"`ulimit -n`), or set max_open_files to {permitted} or leave it out"
+        )
+    return max_open_files
 
 
 class Opened(NamedTuple):
@@ -36,10 +60,9 @@ class Opened(NamedTuple):
 class Opener:
     """Gives out descriptors. When all are in use, idle files give theirs up (see ``room``)."""
 
-    def __init__(self, events: SourceEvents, max_open_files: int) -> None:
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    def __init__(self, events: SourceEvents, max_open_files: int | None) -> None:
         self._events = events
-        self._limit = max(1, min(max_open_files, soft - SPARE_DESCRIPTORS))
+        self._limit = affordable(max_open_files)
         self._parkable: list[TailedFile] = []
         self._refused: set[tuple[str, Locator]] = set()
         self.retries = Retries()
@@ -107,6 +130,11 @@ class Opener:
                     return True
         self.short = True
         return False
+
+    def give_back(self, opened: Opened) -> None:
+        """Close what ``attempt`` was told to keep, and nobody reads."""
+        os.close(opened.fd)
+        self.opened -= 1
 
     def close(self, file: TailedFile) -> None:
         """Close a file, keeping what it is known by."""

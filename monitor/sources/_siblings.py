@@ -7,12 +7,36 @@ import re
 _ROTATED = re.compile(r"[.-](?:\d[\d.:T_Z-]*|old)")
 """What rotation puts behind a name: a number, a date, ``old``. Other endings (``.debug``) are other logs."""
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z", ".zip")
+PACKINGS = (".gz", ".bz2", ".xz", ".zst")
+"""What we can unpack, by the ending of a name."""
+
+_COMPRESSED = (*PACKINGS, ".lz4", ".Z", ".zip")
 
 
 def is_compressed(path: str) -> bool:
     """Whether the name says that the content is compressed; its bytes are then not records."""
     return path.endswith(_COMPRESSED)
+
+
+def packing(path: str) -> str:
+    """The ending of a compressed file's name if we can unpack it, or nothing.
+
+    >>> packing("/l/a.log.1.gz"), packing("/l/a.log.1"), packing("/l/a.zip")
+    ('.gz', '', '')
+    """
+    return next((ending for ending in PACKINGS if path.endswith(ending)), "")
+
+
+def packed_homes(path: str) -> list[str]:
+    """The logs that a compressed file may be a part of, by its name; none when it is not one we can unpack.
+
+    >>> packed_homes("/l/a.log.1.gz"), packed_homes("/l/a.log.gz")
+    (['/l/a.log.1', '/l/a.log'], ['/l/a.log'])
+    """
+    if not (ending := packing(path)):
+        return []
+    plain = path.removesuffix(ending)
+    return [plain, *bases(plain)]
 
 
 def bases(path: str) -> list[str]:

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 
 from monitor.core.accounting import Position
-from monitor.core.protocols import SourceEvents
+from monitor.core.protocols import Boundary, SourceEvents
 from monitor.sources._identity import Locator, difference, locator_of
 from monitor.sources._opening import Opened, Opener
+from monitor.sources._packed import PackedFile
 from monitor.sources._scan import Directories, Found
 from monitor.sources._siblings import is_rotated_name
-from monitor.sources._tailed import TailedFile
+from monitor.sources._tailed import Closed, TailedFile
 
 MAX_FINISHED = 4096
 """Files read to their end that are remembered, so that one that comes back under another name is not read twice."""
 
 
-class Tracker:
-    """All files of one source, by locator and by id."""
+LATE_SECONDS = 3600.0
+"""How long after its end a rotated file is looked at for what a writer that kept it open may still write."""
 
-    def __init__(self, opener: Opener, events: SourceEvents, directories: Directories) -> None:
+
+class Tracker:
+    """All files of one source, by locator and by id. ``lost`` is told what left its place while it was not open."""
+
+    def __init__(
+        self, opener: Opener, events: SourceEvents, directories: Directories, lost: Callable[[Closed], None],
+        boundary: Boundary,
+    ) -> None:  # fmt: skip
+        self._boundary = boundary
         self._opener = opener
+        self._lost = lost
         self._events = events
         self._directories = directories
         self._files: dict[Locator, TailedFile] = {}
         self._by_id: dict[str, TailedFile] = {}
         self._unordered: set[str] = set()
+        self._dropped: list[str] = []
 
     def __iter__(self) -> Iterator[TailedFile]:
         return iter(self._files.values())
@@ -49,15 +60,32 @@ class Tracker:
 
     def add(self, file: TailedFile) -> None:
         """Read this file from now on."""
+        file.boundary = self._boundary
         self._files[file.locator] = file
         self._by_id[file.file_id] = file
         self._unordered.add(file.home)
+
+    def has(self, file_id: str) -> bool:
+        """Whether a file is read under this id."""
+        return file_id in self._by_id
+
+    def rename(self, file: TailedFile, old_id: str) -> None:
+        """The file goes by another id now."""
+        if self._by_id.get(old_id) is file:
+            del self._by_id[old_id]
+        self._by_id[file.file_id] = file
 
     def drop(self, file: TailedFile) -> None:
         """Forget a file; nothing of it may be unread."""
         self._opener.close(file)
         del self._files[file.locator]
-        del self._by_id[file.file_id]
+        self._by_id.pop(file.file_id, None)
+        self._dropped.append(file.file_id)
+
+    def dropped(self) -> list[str]:
+        """The ids of files that were forgotten since the last call."""
+        dropped, self._dropped = self._dropped, []
+        return dropped
 
     def commit(self, position: Position) -> None:
         """So much of a file is durable."""
@@ -74,10 +102,15 @@ class Tracker:
 
     # -- names -------------------------------------------------------------------------------------------------
 
-    def relink(self, named: dict[Locator, list[str]], found: Found, now: float) -> None:
-        """See which files are still where they were, which have moved on, and which closed ones have grown."""
+    def relink(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
+        """See which files are still where they were, which have moved on, and which closed ones have grown.
+
+        ``thorough``: look also at those that have come to their end under a name that is not ours.
+        """
         for file in list(self._files.values()):
             paths = named.get(file.locator, [])
+            if paths:
+                file.path = paths[0]
             if file.home in paths:
                 self._still_there(file, found.files[file.home])
             elif not file.leaving and _is_gone(file):
@@ -86,20 +119,27 @@ class Tracker:
                 self._unordered.add(file.home)
             if not file.active:
                 self._revive(file, paths, found, now)
+            if thorough and file.ended and not file.active and not paths and now - file.quiet_since < LATE_SECONDS:
+                self._see_late_writes(file, now)
 
     def _still_there(self, file: TailedFile, status: os.stat_result) -> None:
         if file.leaving:
             file.live_at(file.home)
         if file.active and not file.same_as(status):
             file.drained = False  # quiet files are looked at by the scan alone
+            with suppress(OSError):  # reading will meet it, too
+                file.glance()
 
     def _revive(self, file: TailedFile, paths: list[str], found: Found, now: float) -> None:
         """Open a closed file again when there may be more in it, or when it has still to be brought to its end."""
+        if isinstance(file, PackedFile):  # read to its end, and nothing is ever appended to one
+            return
         if file.leaving and not file.ended:
             path = paths[0] if paths else self._moved_to(file)
             if path is None:
                 # All that was ever seen of it was read before it was closed for lack of descriptors.
                 self._events.file_failed(file.home, FileNotFoundError(errno.ENOENT, "gone while closed", file.home))
+                self._lost(file.closed())
                 self.drop(file)
                 return
         elif not paths or file.same_as(found.files[paths[0]]):
@@ -107,6 +147,13 @@ class Tracker:
         else:
             path = paths[0]
         self._opener.attempt(path, now, lambda opened: self.reopen(file, opened, now))
+
+    def _see_late_writes(self, file: TailedFile, now: float) -> None:
+        """Go on with a finished file that has grown."""
+        with suppress(OSError):
+            path = None if isinstance(file, PackedFile) else self._moved_to(file)
+            if path is not None and not file.same_as(os.stat(path)):  # noqa: PTH116 - paths are text here
+                self._opener.attempt(path, now, lambda opened: self.reopen(file, opened, now, moved=True))
 
     def _moved_to(self, file: TailedFile) -> str | None:
         """Where a file is that its home no longer names: in the same directory, or we shall not find it."""
@@ -117,12 +164,13 @@ class Tracker:
                     return path
         return None
 
-    def reopen(self, file: TailedFile, opened: Opened, now: float) -> bool:
-        """Go on with an open file; whether it was taken over."""
+    def reopen(self, file: TailedFile, opened: Opened, now: float, *, moved: bool = False) -> bool:
+        """Go on with an open file; whether it was taken over. ``moved``: its path is none of ours."""
         if opened.locator != file.locator:  # moved on since the scan; the next one will see
             return False
         if (reason := difference(opened.fd, file.evidence())) is not None:  # another file: it is met as a new one
             self._events.identity_reset(opened.path, reason)
+            self._lost(file.closed())
             self.drop(file)
             return False
         if file.ended and opened.status.st_size == file.read_offset:  # touched, not written
@@ -132,7 +180,7 @@ class Tracker:
         if file.ended:
             file.go_on()
             file.quiet_since = now
-            if not is_rotated_name(opened.path, file.home):
+            if not (moved or is_rotated_name(opened.path, file.home)):
                 file.live_at(opened.path)
         return True
 
@@ -155,9 +203,10 @@ class Tracker:
             if file.active and file.home in logs:
                 logs[file.home].append(file)
         for parts in logs.values():
-            parts.sort(key=lambda file: (not file.leaving, file.mtime_ns))
-            for older, newer in pairwise(parts):
-                newer.older = older
+            parts.sort(key=lambda file: (not file.leaving, file.mtime_ns, file.left_at))
+            for older, newer in pairwise([None, *parts]):  # the first anew, too: else two might wait for each other
+                if newer is not None:
+                    newer.older = older
         self._unordered.clear()
 
     def close(self, file: TailedFile) -> None:

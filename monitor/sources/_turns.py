@@ -46,10 +46,10 @@ class Row:
         """Whose turn it is, each once."""
         return list(dict.fromkeys([*self.active, *self._idle])) if idle else self.active
 
-    def served(self, files: dict[TailedFile, None]) -> None:
+    def served(self, files: list[TailedFile]) -> None:
         """These had something: they are active, and stand behind the others next time."""
         if files:
-            self.active = [file for file in self.active if file not in files] + list(files)
+            self.active = [file for file in self.active if file not in files] + files
 
 
 class Schedule:

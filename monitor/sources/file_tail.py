@@ -9,14 +9,15 @@ the disk and by its content, so neither a renamed file is read twice nor a new o
   found when the new content repeats the old at that place byte for byte.
 * While the program was down: renamed files are found beside their old path by content; files that were created and
   rotated away meanwhile by their name (``access.log.1``, ``access.log-20240131``) and their time.
-* Compressed files, and copies that ``copytruncate`` makes under a name that also matches, are not recognised as such
-  yet: exclude them.
+* A copy, as ``copytruncate`` and ``cp`` make it, is recognised by its content before anything of it is read: when the
+  original is truncated, reading goes on in the copy where it had come to; otherwise the copy is passed over.
+* Rotated parts that were compressed (gzip, bzip2, xz, zstd) are unpacked only for what was missed in them: after a
+  rotation while the program was down, say. Compressed files that match are not read as logs of their own.
+* Nothing unread is let go of, unless a limit for rotated files is exceeded; that is counted and logged as an error.
 """
 
 from __future__ import annotations
 
-import errno
-from collections import deque
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -25,20 +26,25 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk
 from monitor.core.strict import StrictModel
-from monitor.sources._admission import Admission, Names
+from monitor.sources._admission import Admission, Names, Start
+from monitor.sources._archives import Archives
+from monitor.sources._copies import Copies, Rules
 from monitor.sources._identity import Locator, locator_of
+from monitor.sources._limits import RotatedLimits, pinned_bytes
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opener
 from monitor.sources._patterns import excluded, parse, parse_exclusion
+from monitor.sources._reading import Manner, Reading
+from monitor.sources._retention import Retention
 from monitor.sources._scan import Found, Scanner
-from monitor.sources._tailed import Hole, Replaced, TailedFile
+from monitor.sources._tailed import Closed
 from monitor.sources._tracker import Tracker
 from monitor.sources._turns import Row, Schedule
 from monitor.sources._watch import Hint
 
 EXAMPLE = """
 include: [/var/log/nginx/access.log, "/var/log/apps/**/*.log"]
-exclude: ["*.gz"]
+exclude: ["*.tmp"]
 start_at: beginning
 """
 
@@ -67,8 +73,31 @@ class Config(StrictModel):
     watch: Literal["auto", "poll"] = Field(
         default="auto", description="`auto` notices new files at once where the system can tell; `poll` never asks it."
     )
-    max_open_files: PositiveInt = Field(
-        default=1000, description="Files held open at the same time; beyond that idle ones are closed for a while."
+    copy_hold_seconds: NonNegativeFloat = Field(
+        default=5.0,
+        description="How long a new file that repeats another one byte for byte must not grow before it counts as a "
+        "copy. Until then nothing of it is read.",
+    )
+    duplicate_files: Literal["ignore", "read"] = Field(
+        default="ignore",
+        description="What to do with a copy of a file that is still there. `ignore` passes over what is the same and "
+        "reads only what is appended to the copy later; `read` reads it as a file of its own.",
+    )
+    max_open_files: PositiveInt | None = Field(
+        default=None,
+        description="Files held open at the same time; beyond that idle ones are closed for a while. By default 1000, "
+        "or fewer where the process may not open so many; a number that it may not open is an error.",
+    )
+    max_rotated_files: PositiveInt = Field(
+        default=500, description="Rotated files held open to be read to their end; beyond that the oldest are given up."
+    )
+    max_pinned_bytes: PositiveInt = Field(
+        default=68_719_476_736,
+        description="Disk space that deleted files may take because they are held open; beyond that the oldest are "
+        "given up.",
+    )
+    max_rotated_age_seconds: PositiveFloat = Field(
+        default=604_800.0, description="How long a rotated file is held open at the most, even while it is written to."
     )
     read_bytes: PositiveInt = Field(default=2_097_152, description="Most bytes read of one file before the next one.")
 
@@ -82,18 +111,28 @@ class FileTail:
     """Reads every file that matches. See ``monitor.core.protocols.Source`` for what it promises."""
 
     def __init__(self, config: Config, context: SourceContext, *, once: bool = False) -> None:
+        events = context.events
         self._config = config
         self._clock = context.clock
-        self._events = context.events
+        self._events = events
         self._once = once
         self._names = _names(config)
         self._patterns = tuple(parse(glob) for glob in config.include)
+        self._limits = _limits(config)
         self._scanner = Scanner(self._patterns, self._names.excluded)
-        self._opener = Opener(context.events, config.max_open_files)
-        self._tracker = Tracker(self._opener, context.events, self._scanner.directories)
+        self._opener = Opener(events, config.max_open_files)
+        self._tracker = Tracker(self._opener, events, self._scanner.directories, self._lost, context.boundary)
         self._memory = Memory(context.resume)
-        self._admission = Admission(self._memory, self._tracker, self._opener, context.events, self._names)
+        self._copies = Copies(self._tracker, self._memory, events, _rules(config, once=once))
+        self._admission = Admission(self._memory, self._tracker, self._opener, self._copies, events, self._names)
+        self._archives = Archives(
+            self._memory, self._tracker, self._opener, self._copies, events, lambda path: not self._names.excluded(path)
+        )
+        manner = Manner(config.read_bytes, config.rotate_grace_seconds, once)
+        self._reading = Reading(self._tracker, self._opener, self._copies, events, manner)
+        self._retention = Retention()
         self._first_start = not context.resume
+        self._there_first: frozenset[str] = frozenset()  # those that still wait for a descriptor, among others
         self._schedule = Schedule(config.scan_seconds, config.idle_poll_ms / 1000)
         self._row = Row()
         self._hint = Hint(context.wake) if config.watch == "auto" and not once else None
@@ -103,28 +142,35 @@ class FileTail:
     @property
     def exhausted(self) -> bool:
         """With ``once``: everything that can be read has been."""
-        if not self._once or not self._schedule.scans or self._opener.short:
+        if not self._once or not self._schedule.scans or self._opener.short or self._archives.busy:
             return False
         return not any(file.active for file in self._tracker)
 
     @property
     def pause(self) -> float:
         """Seconds the driver may wait before it reads again, unless ``wake`` is called."""
+        if self._archives.busy or self._copies.compares():
+            return 0.0
         look = self._config.poll_ms if self._row.active else self._config.idle_poll_ms
         return max(0.0, min(look / 1000, self._schedule.next_scan - self._clock.monotonic()))
 
-    @property
-    def missing(self) -> list[str]:
-        """Ids of remembered files that are not where they were; none before the first scan."""
-        return self._memory.missing() if self._schedule.scans else []
+    def forgettable(self) -> list[str]:
+        """Ids of files that every complete scan has missed for seven days, each told once: forget their progress."""
+        due = self._retention.due()
+        self._retention.forget(due)
+        return [file_id for file_id in due if not self._tracker.has(file_id)]  # a copy may have gone on under it
 
     def sightings(self) -> list[Position]:
         """Where new files were begun, each told once. To be committed no later than the first records of the file.
 
         Without them a file is known only once a record of it was committed: one that was empty, or begun at its end,
-        and then rotated while the program was down, would not be missed.
+        and then rotated while the program was down, would not be missed. Of copies they say that what stands before was
+        read elsewhere; so they are also to be committed before what came to stand in the original's place.
         """
-        places, self._admission.sightings = self._admission.sightings, []
+        tellers = (self._admission, self._archives, self._copies, self._reading)
+        places = [place for teller in tellers for place in teller.sightings]
+        for teller in tellers:
+            teller.sightings = []
         return places
 
     def read(self, budget_bytes: int) -> list[Chunk]:
@@ -133,13 +179,20 @@ class FileTail:
         scanned = self._schedule.scan_due(now, hinted=self._hint is not None and self._hint.given)
         if scanned:
             self._scan(now)
+            self._reading.judge(now)
+        self._archives.work(now)
         chunks = self._turns(budget_bytes, now)
-        for file in list(self._tracker) if self._once else list(self._row.active):
-            may = file.active and self._opener.retries.may(file.file_id, now)
-            if may and (ending := self._ending(file, now)) is not None:
-                chunks.append(ending)
+        if self._reading.holds:  # a copy that was made before the truncation has to be found before what comes after
+            self._scan(now)
+            self._reading.judge(now)
+            self._reading.release()
+            chunks += self._turns(budget_bytes - sum(len(chunk.data) for chunk in chunks), now)
+        chunks += self._copies.endings
+        self._copies.endings = []
+        chunks += self._reading.endings(list(self._tracker) if self._once else list(self._row.active), now)
         if scanned:
-            self._report()
+            chunks += self._reading.give_up(self._limits.exceeded(self._tracker, now))
+            self._report(now)
         return chunks
 
     def committed(self, position: Position) -> None:
@@ -150,106 +203,35 @@ class FileTail:
         """Close everything; what was read and not committed is read again next time."""
         if self._hint is not None:
             self._hint.close()
+        self._archives.close()
         for file in self._tracker:
             file.close()
 
-    # -- reading -----------------------------------------------------------------------------------------------
-
     def _turns(self, budget_bytes: int, now: float) -> list[Chunk]:
-        """Round robin until nobody has anything or the budget is spent; who had a turn stands behind the others."""
-        chunks: list[Chunk] = []
-        served: dict[TailedFile, None] = {}
-        queue = deque(self._row.due(idle=self._schedule.idle_due(now)))
-        while queue and budget_bytes > 0:
-            file = queue.popleft()
-            more, chunk = self._turn(file, min(budget_bytes, self._config.read_bytes), now)
-            if chunk is not None:
-                budget_bytes -= len(chunk.data)
-                chunks.append(chunk)
-                served[file] = None
-            if more:
-                queue.append(file)
+        due = self._row.due(idle=self._schedule.idle_due(now))
+        chunks, served = self._reading.turns(due, budget_bytes, now)
         self._row.served(served)
         return chunks
-
-    def _turn(self, file: TailedFile, limit: int, now: float) -> tuple[bool, Chunk | None]:
-        """One read of one file: whether there may be more, and what there was."""
-        if not file.active or file.ended or file.waits or not self._opener.retries.may(file.file_id, now):
-            return False, None
-        try:
-            step = file.take(limit, now)
-        except OSError as error:
-            self._failed(file, error, now)
-            return False, None
-        if file.failing:
-            file.failing = False
-            self._opener.retries.succeeded(file.file_id)
-        match step:
-            case Chunk():
-                return True, step
-            case Replaced():
-                self._events.rotated(file.home, "truncate")
-                self._abandon(file, step.lost_bytes, "truncated")
-            case Hole():
-                self._abandon(file, step.skipped_bytes, "hole")
-            case None:
-                pass
-        return step is not None, None
-
-    def _ending(self, file: TailedFile, now: float) -> Chunk | None:
-        """Bring a file that is over to its end, and close it when the last of it is durable."""
-        try:
-            if not file.ended and self._is_over(file, now) and file.at_end():
-                ending = file.end()
-                if self._once:
-                    self._tracker.close(file)
-                return ending
-            if file.ended and file.committed >= file.handed:
-                if file.at_end():
-                    self._tracker.close(file)
-                else:
-                    file.go_on()
-        except OSError as error:
-            self._failed(file, error, now)
-        return None
-
-    def _is_over(self, file: TailedFile, now: float) -> bool:
-        quiet = file.leaving and now - file.quiet_since >= self._config.rotate_grace_seconds
-        return file.drained and (quiet or self._once) and not file.failing
-
-    def _failed(self, file: TailedFile, error: OSError, now: float) -> None:
-        """The file cannot be read now: it waits, others go on. With ``once`` there is no later, so it is given up."""
-        file.failing = True
-        self._opener.retries.failed(file.file_id, now)
-        self._events.file_failed(file.home, error)
-        if self._once:
-            self._abandon(file, max(0, file.size - file.read_offset), "error")
-            file.ended = True
-        if self._once or error.errno == errno.ESTALE:  # a stale handle never recovers; the path may
-            self._opener.close(file)
-
-    def _abandon(self, file: TailedFile, count: int, reason: str) -> None:
-        if count:
-            self._events.bytes_abandoned(file.home, count, reason)
 
     # -- looking for files -------------------------------------------------------------------------------------
 
     def _scan(self, now: float) -> None:
+        began = self._clock.monotonic()
         thorough = self._schedule.thorough(now)
         found = self._scanner.scan(thorough=thorough)
         for place, error in found.failures.items():
             self._opener.not_seen(place, error, now)
         self._opener.begin_scan(self._tracker)
         named = self._named(found)
-        self._tracker.relink(named, found, now)
+        self._tracker.relink(named, found, now, thorough=thorough)
         self._admit(named, found, now, thorough=thorough)
-        if not self._once:
-            self._tracker.forget_finished(named)
-        self._opener.retries.keep_only({*found.files, *found.failures, *(file.file_id for file in self._tracker)})
+        self._forget(named, found, now)
         self._row.arrange(self._tracker, now)
         self._schedule.scanned(now, self._opener, once=self._once)
         if self._hint is not None:
             self._hint.follow(self._patterns, (path for paths in named.values() for path in paths), self._events)
+        watching = self._hint is not None and self._hint.working
+        self._events.scanned(self._clock.monotonic() - began, "inotify" if watching else "poll")
 
     def _named(self, found: Found) -> dict[Locator, list[str]]:
         """The paths of each file that is ours to read, sorted: a file is read once, whatever number of names it has."""
@@ -260,16 +242,53 @@ class FileTail:
                 named.setdefault(locator, []).append(path)
         return named
 
+    def _lost(self, closed: Closed) -> None:
+        self._copies.close(closed, self._clock.monotonic())
+
     def _admit(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
         strangers = self._admission.strangers(named, found.files)
-        from_end = self._first_start and self._config.start_at == "end"
-        self._admission.admit(strangers, self._scanner.directories, now, from_end=from_end, thorough=thorough)
-        self._first_start = self._first_start and self._opener.short
+        if self._first_start and not self._schedule.scans:
+            self._there_first = frozenset(found.files)
+        first = Start[self._config.start_at.upper()]
+        missed_since = self._admission.rotating()
+        self._admission.admit(
+            strangers,
+            self._scanner.directories,
+            now,
+            start_of=lambda path: first if path in self._there_first else Start.WHOLE,
+            thorough=thorough,
+        )
+        if thorough or missed_since or self._copies.missed_at():
+            self._archives.look(self._scanner.directories, missed_since)
+        if not self._opener.short:
+            self._there_first = frozenset()
 
-    def _report(self) -> None:
+    def _forget(self, named: dict[Locator, list[str]], found: Found, now: float) -> None:
+        self._copies.forget(now, waiting=self._archives.waiting or self._opener.short)
+        if not self._once:
+            self._tracker.forget_finished(named)
+        self._opener.retries.keep_only({*found.files, *found.failures, *(file.file_id for file in self._tracker)})
+        self._retention.dropped(self._tracker.dropped(), now)
+        if not found.failures and self._retention.check_due(now):
+            self._retention.missed(self._memory.missing(), now)
+
+    def _report(self, now: float) -> None:
         files = list(self._tracker)
+        for file in files:
+            file.scanned_size = file.size
         self._events.files(sum(file.active for file in files), len(files))
         self._events.lag(sum(file.behind_bytes for file in files if file.active or not file.ended))
+        oldest = min((file.unread_since(now) for file in files if file.active), default=now)
+        self._events.unread(now - oldest, sum(pinned_bytes(file) for file in files))
+
+
+def _limits(config: Config) -> RotatedLimits:
+    return RotatedLimits(config.max_rotated_files, config.max_pinned_bytes, config.max_rotated_age_seconds)
+
+
+def _rules(config: Config, *, once: bool) -> Rules:
+    """What is read once does not grow meanwhile."""
+    return Rules(0.0 if once else config.copy_hold_seconds, config.duplicate_files == "ignore")
 
 
 def _names(config: Config) -> Names:
@@ -282,4 +301,4 @@ def _names(config: Config) -> Names:
     def is_wanted(path: str) -> bool:
         return any(pattern.matches(path) for pattern in patterns) and not is_excluded(path)
 
-    return Names(is_wanted, is_excluded)
+    return Names(is_wanted, is_excluded, config.scan_seconds)

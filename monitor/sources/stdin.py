@@ -89,10 +89,10 @@ class Stdin:
         with self._changed:
             return self._held_bytes
 
-    @property
-    def missing(self) -> list[str]:
-        """Ids of earlier runs, which nothing will ever be read of again."""
-        return self._earlier
+    def forgettable(self) -> list[str]:
+        """Ids of earlier runs, which nothing will ever be read of again; told once."""
+        earlier, self._earlier = self._earlier, []
+        return earlier
 
     def sightings(self) -> list[Position]:
         """None: a pipe cannot be found again."""

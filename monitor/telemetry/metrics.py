@@ -134,6 +134,10 @@ class Telemetry:
             self._commits_failing = True
         self._events.error("commit_failed", message=str(error))
 
+    def ledger_replaced(self, error: Exception) -> None:
+        """The ledger was damaged; it was put aside and a new one begun, as the configuration asks for."""
+        self._events.error("ledger_replaced", message=str(error))
+
     # -- sinks -------------------------------------------------------------------------------------------------
 
     def sink(self, name: str) -> None:
@@ -178,6 +182,10 @@ class Telemetry:
 
     def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """The body and the content type of a scrape; ``accept`` is the HTTP header of that name."""
+        with self._making:
+            streams = list(self._streams.values())
+        for stream in streams:
+            stream.refresh()
         with self._store.lock:
             self._store.set(self._events.suppressed_total, "log_events_suppressed_total")
         return exposition(self._registry, accept)

@@ -20,8 +20,19 @@ COMMIT_BOUNDS = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 
 ROTATION_KINDS = ("rename", "copytruncate", "truncate", "recreate", "symlink")
 RESET_REASONS = ("head", "marker", "shrunk", "misaligned")
-ABANDON_REASONS = ("max_rotated_files", "max_pinned_bytes", "max_rotated_age", "truncated")
+ABANDON_REASONS = (
+    "max_rotated_files",
+    "max_pinned_bytes",
+    "max_rotated_age",
+    "truncated",
+    "hole",
+    "damaged",
+    "error",
+)
+WATCH_MODES = ("inotify", "poll")
 RELOAD_RESULTS = ("success", "failure")
+WINDOWS = {"1h": 3_600.0, "1d": 86_400.0}
+"""Of what is recent, in seconds."""
 STAGES = ("parse", "encode", "score", "decide")
 
 
@@ -54,15 +65,20 @@ METRICS: tuple[Metric, ...] = (
         ("records_filtered_total", "stream", "Records left out on purpose (column headers, filters), committed."),
         ("records_sampled_out_total", "stream", "Records passed over because of overload, committed."),
         ("alerts_total", "stream", "Records that crossed the threshold, committed."),
+        ("alert_episodes_total", "stream", "Alerts of which near ones of a key are one, committed; see below."),
+        ("threshold_changes_total", "stream", "Changes of a threshold that follows (`alert.adaptive`)."),
         ("truncated_records_total", "stream", "Records longer than the size limit; their first bytes were used."),
         ("truncated_bytes_total", "stream", "Bytes cut off records longer than the size limit."),
         ("decode_errors_total", "stream", "Bytes that were not valid in the input's encoding and became U+FFFD."),
+        ("nul_bytes_skipped_total", "stream", "NUL bytes before records: holes left by a writer after a truncation."),
         ("dead_letters_total", "stream", "Unparsed records kept for inspection."),
         ("tail_bytes_read_total", "stream", "Bytes of the input that were dealt with and committed."),
         ("stage_seconds_total", "stream stage", "Time spent in each stage of the data path."),
         ("field_error_total", "stream field", "Reconstruction error of each feature, summed over scored records."),
         ("rotations_total", "stream kind", "Files found rotated, by the way it was done."),
         ("identity_resets_total", "stream reason", "Files that proved to be other ones and are read from their start."),
+        ("identity_adoptions_total", "stream", "Copies and moved files in which reading went on where it had come to."),
+        ("copies_ignored_total", "stream", "Files passed over because they repeat another one that is there, too."),
         ("abandoned_bytes_total", "stream reason", "Bytes that existed and will never be read."),
         ("file_errors_total", "stream reason", "Failed attempts to open or read a file, by errno; they are repeated."),
         ("paused_seconds_total", "stream", "Time in which reading was paused."),
@@ -76,7 +92,7 @@ METRICS: tuple[Metric, ...] = (
     *_metrics(
         "gauge",
         ("records_in_flight", "stream", "Records read and not yet committed."),
-        ("threshold", "stream", "The score above which a record is an alert."),
+        ("threshold", "stream", "The score above which a record is an alert, as it stands now."),
         ("expected_false_alert_ratio", "stream", "Share of benign records expected above the threshold."),
         ("expected_false_alert_upper_ratio", "stream", "The same, at most: the upper end of its 95 % confidence."),
         (
@@ -85,11 +101,17 @@ METRICS: tuple[Metric, ...] = (
             "Alerts expected of benign records; near ones of a key are one.",
         ),
         ("expected_false_alerts_upper_per_second", "stream", "The same, at most, with 95 % confidence."),
+        ("recent_records_scored", "stream window", "Records scored in the last hour (1h) and day (1d) of this run."),
+        ("recent_alert_episodes", "stream window", "Alerts in that time, near ones of a key being one."),
         ("benign_error_min", "stream", "Smallest L1 error of the model's benign calibration records (score 0)."),
         ("benign_error_max", "stream", "Largest L1 error of the model's benign calibration records (score 1)."),
         ("model_created_timestamp_seconds", "stream", "When the model in use was trained."),
         ("model_loaded_timestamp_seconds", "stream", "When the model in use was loaded."),
         ("tail_lag_bytes", "stream", "Bytes in the followed files that are not committed."),
+        ("tail_oldest_unread_seconds", "stream", "For how long the oldest byte not committed has been in its file."),
+        ("pinned_deleted_bytes", "stream", "Disk space that deleted files take because they are held open."),
+        ("scan_seconds", "stream", "Time the last look for files took."),
+        ("watch_mode", "stream mode", "1 for the way new files are noticed: at once by inotify, or by polling alone."),
         ("files_open", "stream", "Files held open."),
         ("files_tracked", "stream", "Files whose progress is remembered."),
         ("queue_bytes", "", "Bytes read and waiting to be scored."),
@@ -146,15 +168,26 @@ _PAGE_TAIL = (
     f"- `kind` of a rotation: {', '.join(ROTATION_KINDS)}.",
     f"- `reason` of an identity reset: {', '.join(RESET_REASONS)}.",
     f"- `reason` of abandoned bytes: {', '.join(ABANDON_REASONS)}.",
+    f"- `mode` of watching: {', '.join(WATCH_MODES)}.",
     "- `reason` of a file error: the name of the error, such as EACCES.",
     f"- `result` of a reload: {', '.join(RELOAD_RESULTS)}.",
     f"- `stage`: {', '.join(STAGES)}.",
+    f"- `window`: {', '.join(WINDOWS)}.",
     "- `other` stands for a word beyond the first 24 of a family, so that no label grows without bound.",
+    "",
+    "What was expected is held against what came, both in episodes: alerts of one key that are close in time are one.",
+    "The data have drifted, or something has been wrong for long, when",
+    "",
+    "    rate(aemonitor_alert_episodes_total[1d]) > aemonitor_expected_false_alerts_upper_per_second",
+    "",
+    "`aemonitor_recent_alert_episodes` and `aemonitor_recent_records_scored` tell it without a database of metrics:",
+    "hold the former against 86,400 (1d) or 3,600 (1h) times the expectation. It is that of the calibrated limit, and",
+    "not shown where `alert.threshold` was changed since `retrain`.",
     "",
     "`aemonitor_score` has the buckets "
     + ", ".join(f"{bound:g}" for bound in SCORE_BOUNDS)
-    + " and the threshold in use; when a model comes with another threshold, the histogram starts again at 0, which",
-    "`rate()` takes for a restart. Scores below 0 count as 0, and what is not a finite number as 1e9.",
+    + " and the threshold as it was loaded; when a model comes with another one, the histogram starts again at 0,",
+    "which `rate()` takes for a restart. Scores below 0 count as 0, and what is not a finite number as 1e9.",
     "",
     "The process itself is described by the usual `process_*` metrics: `process_cpu_seconds_total`,",
     "`process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds`,",

@@ -11,7 +11,16 @@ from monitor.core.arrays import F32, F64
 from monitor.core.clock import Clock
 from monitor.core.limit import Limit
 from monitor.telemetry.events import Events
-from monitor.telemetry.names import ABANDON_REASONS, RESET_REASONS, ROTATION_KINDS, SCORE_BOUNDS, STAGES
+from monitor.telemetry.names import (
+    ABANDON_REASONS,
+    RESET_REASONS,
+    ROTATION_KINDS,
+    SCORE_BOUNDS,
+    STAGES,
+    WATCH_MODES,
+    WINDOWS,
+)
+from monitor.telemetry.recent import Recent
 from monitor.telemetry.store import Histogram, Store, clamped
 
 DAY_SECONDS = 86_400.0
@@ -28,14 +37,18 @@ COUNTERS = {
     "records_filtered_total": "filtered",
     "records_sampled_out_total": "sampled_out",
     "alerts_total": "alerts",
+    "alert_episodes_total": "episodes",
     "tail_bytes_read_total": "bytes",
     "truncated_records_total": "truncated",
     "truncated_bytes_total": "dropped_bytes",
     "decode_errors_total": "replaced_bytes",
+    "nul_bytes_skipped_total": "skipped_bytes",
 }
 """Which metric shows which of the committed counts."""
+RECENT = ("recent_records_scored", "recent_alert_episodes")
 PLAIN = (
     "records_read_total",
+    "threshold_changes_total",
     "dead_letters_total",
     "paused_seconds_total",
     "model_refusals_total",
@@ -43,6 +56,11 @@ PLAIN = (
     "tail_lag_bytes",
     "files_open",
     "files_tracked",
+    "identity_adoptions_total",
+    "copies_ignored_total",
+    "tail_oldest_unread_seconds",
+    "pinned_deleted_bytes",
+    "scan_seconds",
 )
 
 
@@ -56,8 +74,10 @@ class StreamTelemetry:
         self._clock = clock
         self._reread = 0  # records in flight that will be framed a second time
         self._pause_reason: str | None = None
+        self._recent = {window: Recent(seconds, len(RECENT)) for window, seconds in WINDOWS.items()}
         with store.lock:
             self._start_at_zero()
+            self._show_recent()
 
     def _start_at_zero(self) -> None:
         store, name = self._store, self.name
@@ -68,6 +88,7 @@ class StreamTelemetry:
             "identity_resets_total": RESET_REASONS,
             "abandoned_bytes_total": ABANDON_REASONS,
             "stage_seconds_total": STAGES,
+            "watch_mode": WATCH_MODES,
         }
         for metric, words in families.items():
             for word in words:
@@ -141,8 +162,20 @@ class StreamTelemetry:
         store, name = self._store, self.name
         for metric, field in COUNTERS.items():
             store.add(getattr(counts, field), metric, name)
+        for recent in self._recent.values():
+            recent.add(self._clock.monotonic(), (counts.scored, counts.episodes))
         store.add(-counts.read, "records_in_flight", name)
         self._reread = min(self._reread, max(0, int(store.get("records_in_flight", name))))
+
+    def refresh(self) -> None:
+        """Bring up to date what changes by itself; before a scrape."""
+        with self._store.lock:
+            self._show_recent()
+
+    def _show_recent(self) -> None:
+        for window, recent in self._recent.items():
+            for metric, number in zip(RECENT, recent.sums(self._clock.monotonic()), strict=True):
+                self._store.set(number, metric, self.name, window)
 
     def _event_time(self, newest: float | None) -> None:
         if newest is not None and math.isfinite(newest):
@@ -152,6 +185,13 @@ class StreamTelemetry:
     def alert(self, summary: str, severity: str) -> None:
         """A record crossed the threshold. It has been counted with its batch; this only logs it."""
         self._events.info("alert", stream=self.name, severity=severity, summary=summary)
+
+    def threshold_moved(self, old: float, new: float, reason: str) -> None:
+        """A threshold that follows is another one now; committed."""
+        with self._store.lock:
+            self._store.set(new, "threshold", self.name)
+            self._store.add(1, "threshold_changes_total", self.name)
+        self._events.info("threshold_moved", stream=self.name, old=old, new=new, because=reason)
 
     # -- flow --------------------------------------------------------------------------------------------------
 
@@ -235,8 +275,11 @@ class StreamTelemetry:
         self._events.error("model_refused", stream=self.name, version=version, message=str(error))
 
     def memory_dropped(self, name: str, reason: str) -> None:
-        """What a feature remembered of keys is of no use to the model that was loaded; the feature begins empty."""
-        self._events.warning("memory_dropped", stream=self.name, feature=name, reason=reason)
+        """What a feature remembered of keys is of no use to the model that was loaded; the feature begins empty.
+
+        Likewise the limit and episodes, whose names begin with NUL, and the averages of scores, who have none.
+        """
+        self._events.warning("memory_dropped", stream=self.name, feature=name.lstrip("\0") or "scores", reason=reason)
 
     # -- SourceEvents ------------------------------------------------------------------------------------------
 
@@ -265,6 +308,29 @@ class StreamTelemetry:
     def lag(self, behind_bytes: int) -> None:
         with self._store.lock:
             self._store.set(behind_bytes, "tail_lag_bytes", self.name)
+
+    def unread(self, oldest_seconds: float, pinned_bytes: int) -> None:
+        with self._store.lock:
+            self._store.set(oldest_seconds, "tail_oldest_unread_seconds", self.name)
+            self._store.set(pinned_bytes, "pinned_deleted_bytes", self.name)
+
+    def adopted(self, path: str) -> None:
+        self._count_one("identity_adoptions_total")
+        self._events.info("adopted", stream=self.name, path=path)
+
+    def copy_ignored(self, path: str) -> None:
+        self._count_one("copies_ignored_total")
+        self._events.info("copy_ignored", stream=self.name, path=path)
+
+    def scanned(self, seconds: float, watch_mode: str) -> None:
+        with self._store.lock:
+            self._store.set(seconds, "scan_seconds", self.name)
+            for mode in WATCH_MODES:
+                self._store.set(mode == watch_mode, "watch_mode", self.name, mode)
+
+    def _count_one(self, metric: str) -> None:
+        with self._store.lock:
+            self._store.add(1, metric, self.name)
 
     def _count_word(self, metric: str, word: str, amount: int) -> None:
         store = self._store

@@ -13,12 +13,9 @@ from monitor.core.arrays import F32, F64, Bools
 from monitor.core.features import Layout
 from monitor.scoring.blend import Blend, novelty_owners
 from monitor.scoring.evidence import Errors, Evidence
-from monitor.scoring.verdict import Verdict, fit_verdict
+from monitor.scoring.verdict import fit_verdict
+from monitor.training.cross_ranking import cross_ranked
 from monitor.training.evidence_fitting import draft_evidence, settled
-
-FOLDS = 5
-"""Held-out records are cut into so many stretches of time, each ranked by what the others say, since records that the
-tails were fitted to look more usual than new ones."""
 
 LEAST = 30
 """Fewer held-out records than this say nothing of the tails."""
@@ -75,20 +72,16 @@ def _network(values: F32, layout: Layout) -> F32:
 
 
 def _ranked_by_others(draft: Evidence, fresh: Tensor, novelty: Tensor) -> F64:
-    """The rarity of each record [n] as told by the stretches it is not in."""
-    fold = np.arange(len(fresh)) * FOLDS // len(fresh)
-    rarity = np.empty(len(fresh))
-    for ranked in range(FOLDS):
-        rarity[fold == ranked] = _ranked(draft, fresh, novelty, fold == ranked)
-    return rarity
+    """The rarity of each record [n] as told by the stretches of time it is not in."""
 
+    def ranked(known: Bools, new: Bools) -> F64:
+        old, asked = torch.from_numpy(known), torch.from_numpy(new)
+        evidence = settled(draft, fresh[old])
+        verdict = fit_verdict(_errors(evidence, fresh[old]), novelty[old])
+        bans: F64 = verdict.rarity(_errors(evidence, fresh[asked]), novelty[asked]).double().numpy()
+        return bans
 
-def _ranked(draft: Evidence, fresh: Tensor, novelty: Tensor, ranked: Bools) -> F64:
-    known, new = torch.from_numpy(~ranked), torch.from_numpy(ranked)
-    evidence = settled(draft, fresh[known])
-    verdict: Verdict = fit_verdict(_errors(evidence, fresh[known]), novelty[known])
-    bans: F64 = verdict.rarity(_errors(evidence, fresh[new]), novelty[new]).double().numpy()
-    return bans
+    return cross_ranked(len(fresh), ranked)
 
 
 def _errors(evidence: Evidence, x: Tensor) -> Errors:

@@ -20,9 +20,9 @@ BUDGET_RECORDS = 1000
 """Records a day for each alert a day: of forty lines a day five alerts would be no small number."""
 
 FALSE_ALARM_RATE = 0.01
-MARGIN = 1.65
+MARGIN = 1.8
 """A draft alerts above a margin over what one benign record in a hundred exceeds. Scores count factors of ten in
-rarity, so two thirds more are about one record in two thousand, told by the tail and not by the single worst record."""
+rarity, so four fifths more are about one record in four thousand, told by the tail and not by the worst record alone."""
 
 EXPECTED_SHARE = FALSE_ALARM_RATE**MARGIN
 
@@ -45,7 +45,7 @@ def _by_share(per_day: float) -> str:
     here = f", here {two_digits(per_day * EXPECTED_SHARE)} a day" if per_day else ""
     days = math.ceil(BUDGET_ALERTS / BUDGET_PER_DAY / CALIBRATION_SHARE)
     return (
-        f"1 is what {FALSE_ALARM_RATE:.0%} of benign records exceed, {MARGIN:g} about {EXPECTED_SHARE:.1%}{here}; from "
+        f"1 is what {FALSE_ALARM_RATE:.0%} of benign records exceed, {MARGIN:g} about {EXPECTED_SHARE:.2%}{here}; from "
         f"{days} days of {BUDGET_PER_DAY * BUDGET_RECORDS:,} records on, budget: {BUDGET_PER_DAY}/day says it directly"
     )
 

@@ -14,8 +14,19 @@ from monitor.training.draft_alert import draft_alert
 from monitor.training.inference import Choice, Draft
 
 
-def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path | None, listen: str | None) -> str:
-    """The YAML text of a configuration with this one stream; without ``paths`` it reads standard input."""
+def render(
+    draft: Draft,
+    stream: str,
+    paths: Sequence[Path],
+    *,
+    start: str | None = None,
+    state_dir: Path | None,
+    listen: str | None,
+) -> str:
+    """The YAML text of a configuration with this one stream; without ``paths`` it reads standard input.
+
+    ``start`` is what the first line of a record looks like where records have several.
+    """
     lines = [
         f"# Written by `aemonitor init` from {draft.records:,} sampled records. The reason stands behind each choice:",
         "# change what you know better. Next: aemonitor retrain -c THIS_FILE, then aemonitor run -c THIS_FILE.",
@@ -27,7 +38,7 @@ def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path 
     if state_dir is not None:
         lines += _commented(f"state_dir: {flow(str(state_dir))}", "models, progress and alerts")
     lines += ["streams:", f"  {stream}:"]
-    lines += [f"    {line}" for line in _stream(draft, paths)]
+    lines += [f"    {line}" for line in _stream(draft, paths, start)]
     alerts = str(state_dir / "alerts.jsonl") if state_dir is not None else "-"
     lines += [
         "sinks:",
@@ -36,10 +47,14 @@ def render(draft: Draft, stream: str, paths: Sequence[Path], *, state_dir: Path 
     return "\n".join(lines) + "\n"
 
 
-def _stream(draft: Draft, paths: Sequence[Path]) -> list[str]:
+def _stream(draft: Draft, paths: Sequence[Path], start: str | None) -> list[str]:
     source = f"{{file_tail: {{include: {flow([glob.escape(str(path)) for path in paths])}}}}}" if paths else "stdin"
-    parser = f"{{{draft.parser}: {flow(draft.parser_options)}}}" if draft.parser_options else draft.parser
     lines = _commented(f"source: {source}", "globs are allowed")
+    if start is not None:
+        lines += _commented(
+            f"input: {{multiline: {{start: {flow(start)}}}}}", "all other lines continue the record before them"
+        )
+    parser = f"{{{draft.parser}: {flow(draft.parser_options)}}}" if draft.parser_options else draft.parser
     lines += _commented(f"parser: {parser}", draft.parser_reason)
     if draft.time is not None:
         lines += _commented(f"time: {{field: {flow(draft.time)}, timezone: UTC}}", draft.time_reason)

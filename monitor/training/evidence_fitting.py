@@ -27,6 +27,10 @@ SHRINKAGE = 0.3
 """The covariance is drawn towards equal variances, the more the fewer records there are for its columns: by this share
 where columns are far more than records (after Ledoit and Wolf 2004, with a fixed weight)."""
 
+PICTURE = 128
+"""From so many columns on, those of a feature are compared in one unit: in its own, a pixel that is hardly ever lit
+would glare. The words of a text are fewer, and a rare one shall."""
+
 FLOOR = 0.02
 """The mean difference from the nearest stored record counts as at least this share of a column's deviation."""
 
@@ -59,13 +63,13 @@ def draft_evidence(
     generator = torch.Generator().manual_seed(seed)
     panel = Panel.drawn(panel_widths(lens.seen, len(hidden)), members, generator, z.device)
     fit_panel(panel, z, hidden, weights.sum(1) * lens.seen / len(hidden), masking, generator, on_step)
-    return Evidence(lens, panel, _book(z, generator), torch.eye(lens.seen), weights, hidden)
+    return Evidence(lens, panel, _book(z, hidden, generator), torch.eye(lens.seen), weights, hidden)
 
 
 def settled(draft: Evidence, held_out: Tensor) -> Evidence:
     """The evidence with whitening and units from network columns [n, width], n > 0, that training never saw."""
     z = draft.lens.apply(held_out)
-    return replace(draft, book=_measured(draft.book, z), whitening=_whitening(draft.residuals(z)))
+    return replace(draft, book=_measured(draft.book, z, draft.hidden), whitening=_whitening(draft.residuals(z)))
 
 
 def _ownership(lens: Lens, of_column: I64, features: int) -> tuple[Tensor, Tensor]:
@@ -77,17 +81,25 @@ def _ownership(lens: Lens, of_column: I64, features: int) -> tuple[Tensor, Tenso
     return hidden, weights
 
 
-def _book(z: Tensor, generator: torch.Generator) -> CodeBook:
+def _book(z: Tensor, hidden: Tensor, generator: torch.Generator) -> CodeBook:
     """A random sample of ``z`` [n, seen], compared in units of its deviation."""
-    deviation = z.std(0, unbiased=False)
+    deviation = _in_common(z.std(0, unbiased=False), hidden)
     search = torch.where(deviation > 0, 1 / deviation.clamp(min=1e-6), 0.0)
     return CodeBook.of(z[torch.randperm(len(z), generator=generator)[:SIZE]], search, search)
 
 
-def _measured(book: CodeBook, z: Tensor) -> CodeBook:
+def _measured(book: CodeBook, z: Tensor, hidden: Tensor) -> CodeBook:
     """The same book, its units the mean differences that held-out records ``z`` have from it."""
-    deviations = torch.cat([book.differences(piece) for piece in torch.split(z, PIECE)]).mean(0) + FLOOR
-    return replace(book, unit=book.search / deviations)
+    differences = torch.cat([book.differences(piece) for piece in torch.split(z, PIECE)]).mean(0)
+    return replace(book, unit=book.search / (_in_common(differences, hidden) + FLOOR))
+
+
+def _in_common(units: Tensor, hidden: Tensor) -> Tensor:
+    """The same unit [seen] for all columns of a feature of very many: pixels, which are of one kind."""
+    sizes = hidden.sum(1)
+    common = (hidden @ units.square() / sizes.clamp(min=1)).sqrt()
+    wide = (sizes >= PICTURE).float() @ hidden > 0
+    return torch.where(wide, common @ hidden, units)
 
 
 def _whitening(residuals: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,14 +18,20 @@ from monitor.core.arrays import F32
 from monitor.core.errors import DataError
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
-from monitor.model.autoencoder import Autoencoder, autoencoder_for, check_reach, initialise
+from monitor.model.autoencoder import Autoencoder, check_reach, initialise
 from monitor.model.history import Epoch, History
+from monitor.model.networks import network_for
+from monitor.model.windows import Windows
+from monitor.training.bottleneck import with_bottleneck
 from monitor.training.corruption import Corruption
 from monitor.training.losses import LOSSES
 from monitor.training.steps import steps_for
 
 VALIDATION_ROWS = 8192
 """Rows of one validation pass; bounds the memory its activations take."""
+
+EPOCH_VALUES = 2**16
+"""Steps of windows in one epoch: neighbouring windows share all values but one, so each epoch draws some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def fit(
     device: torch.device,
     on_epoch: Callable[[Epoch], None],
     layout: Layout | None = None,
+    windows: Windows | None = None,
 ) -> Fitted:
     """Train an autoencoder on benign records.
 
@@ -60,13 +67,15 @@ def fit(
         device: where to compute.
         on_epoch: called after each epoch.
         layout: names the features in messages and keeps the columns of one feature together when masking.
+        windows: the columns that a network other than ``dense`` reads step by step.
 
     Raises:
         DataError: no record, a value that is not finite, an output activation that cannot reach the values, or
             training diverged. The message names the option to change.
     """
     _check(values, validation, config, layout)
-    module = autoencoder_for(values.shape[1], config)
+    config, candidates = with_bottleneck(values, validation, config)
+    module = network_for(values.shape[1], config, windows)
     shuffling = torch.Generator().manual_seed(config.seed)
     initialise(module, config, shuffling)
     module.to(device)
@@ -74,7 +83,7 @@ def fit(
     if module.width:
         training = _Training(module, config, Corruption(config, module.width, layout, device), shuffling)
         history = _train(training, _on(device, values), _on(device, validation), config, on_epoch)
-    return Fitted(module.cpu().eval(), history)
+    return Fitted(module.cpu().eval(), replace(history, candidates=candidates))
 
 
 class _Training:
@@ -84,20 +93,20 @@ class _Training:
         self, module: Autoencoder, config: ModelConfig, corruption: Corruption, shuffling: torch.Generator
     ) -> None:
         self._module, self._corruption, self._shuffling = module, corruption, shuffling
-        self._batch_size = config.batch_size
+        self._batch_size, self._most = config.batch_size, most_rows(module)
         self._loss = LOSSES[config.loss]
         self._steps = steps_for(module, config)
         self._parameters = list(module.parameters())
         self._kept = [parameter.detach().clone() for parameter in self._parameters]
 
     def epoch(self, x: Tensor) -> float:
-        """One pass over all records in a new random order; the mean loss of its batches, weighted by their rows."""
-        order = torch.randperm(len(x), generator=self._shuffling).to(x.device)
+        """One pass over the records in a new random order; the mean loss of its batches, weighted by their rows."""
+        order = torch.randperm(len(x), generator=self._shuffling)[: self._most].to(x.device)
         total = torch.zeros((), dtype=torch.float64, device=x.device)
-        for start in range(0, len(x), self._batch_size):
+        for start in range(0, len(order), self._batch_size):
             batch = x.index_select(0, order[start : start + self._batch_size])  # much faster than x[...]
             total += self._steps.step(self._corruption.apply(batch), batch) * len(batch)
-        return float(total) / len(x)
+        return float(total) / len(order)
 
     @torch.inference_mode()
     def validate(self, x: Tensor) -> float | None:
@@ -125,6 +134,11 @@ class _Training:
     def finite(self) -> bool:
         """Whether every weight is a number."""
         return all(bool(torch.isfinite(parameter).all()) for parameter in self._parameters)
+
+
+def most_rows(module: Autoencoder) -> int | None:
+    """How many records an epoch takes; None for all."""
+    return None if module.windows is None else max(1, EPOCH_VALUES // module.windows.steps)
 
 
 def _train(

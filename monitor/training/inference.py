@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor import plugins
-from monitor.core.arrays import F64, Column
+from monitor.core.arrays import F64, I64, Column
 from monitor.core.errors import DataError, NoInputError
 from monitor.core.records import FieldType, RawBatch, RecordBatch
 from monitor.core.strings import pieces
 from monitor.core.suggestion import Suggestion
 from monitor.core.timestamps import detect, parse_times
 from monitor.core.tokens import tokenise
+from monitor.encoders._predictability import predictability
 from monitor.training.recent_past import correlation_with_past, in_order
 
 GOOD_SHARE = 0.9
@@ -33,9 +34,14 @@ FOLLOWS = 0.5
 """From this rank correlation with the record before, averages of the past tell what to expect of a number. Chance has
 as much in fifty pairs of a shuffled table about once in 5,000 fields, and in more pairs never."""
 
+FEWEST_TEXTS, TELLING = 50, 0.1
+"""Of random ids a character foretells less than 3 % of the next one, of names and of what is typed into forms 14 % or
+more; from fewer texts that is not known."""
+
 CLOCK_DAYS, CLOCK_RECORDS = 14, 10_000
 """From less than two of each weekday, or a few records an hour, a network would learn the days that were sampled."""
 DAY_SECONDS = 86_400
+NEVER = "never occurs in the sample"
 TEMPLATE_BYTES = 4096
 """Texts are compared so far."""
 
@@ -108,6 +114,7 @@ def infer(sample: RawBatch) -> Draft:
         choices = [with_past(choice, columns[choice.name][1], keys) for choice in choices]
     if clock is not None and times is not None:
         choices.append(choose_clock(clock, times))
+    choices += [Choice(name, None, NEVER) for name in getattr(module, "FIELDS", ()) if name not in columns]
     if not any(choice.kind for choice in choices):
         reasons = "; ".join(f"{choice.name}: {choice.reason}" for choice in choices) or "it has no fields"
         raise DataError(
@@ -178,7 +185,7 @@ def choose_encoding(name: str, kind: FieldType, column: Column) -> Choice:
     """The encoding of one field, from its values first and its name where values cannot tell."""
     present = column.drop_null()
     if not len(present):
-        return Choice(name, None, "never occurs in the sample")
+        return Choice(name, None, NEVER)
     if kind is FieldType.BOOLEAN:
         return Choice(name, "boolean", "true or false")
     if kind is FieldType.VECTOR:
@@ -210,8 +217,11 @@ def _events(name: str, events: Column) -> Choice:
 
 def _number(name: str, present: Column) -> Choice:
     values = present.to_numpy(zero_copy_only=False)
+    values = values[~np.isnan(values)]
+    if not np.isfinite(values).any():
+        return Choice(name, None, "not one finite number in the sample")
     distinct = len(np.unique(values))
-    low, high = np.nanmin(values), np.nanmax(values)
+    low, high = values.min(), values.max()
     whole = bool(np.all(values == np.rint(values)))
     if distinct == 1:
         return Choice(name, "numeric", f"always {low:g}: a change is the loudest alert")
@@ -240,8 +250,18 @@ def _text(name: str, present: Column) -> Choice:  # noqa: PLR0911 - a decision l
     if distinct <= FEW_VALUES and average >= REPEATS:
         return Choice(name, "categorical", f"{distinct} distinct values")
     if average < 1.1 and share(pc.match_substring(present, " ")) < 0.5:
-        return Choice(name, None, f"unique in nearly every record ({distinct:,} distinct of {len(present):,})")
+        return _unique(name, present, f"{distinct:,} distinct of {len(present):,}")
     return Choice(name, "text", f"free text, {distinct:,} distinct")
+
+
+def _unique(name: str, present: Column, distinct: str) -> Choice:
+    """Texts that hardly repeat: running numbers and random ids teach nothing, what people type does."""
+    if commonest_template(present) > GOOD_SHARE:
+        return Choice(name, None, f"unique in nearly every record ({distinct}), and alike but for numbers")
+    told = predictability(present)
+    if len(present) < FEWEST_TEXTS or told < TELLING:
+        return Choice(name, None, f"unique in nearly every record ({distinct}), and its characters are as if drawn")
+    return Choice(name, "text", f"{distinct}; a character foretells {told:.0%} of the next one")
 
 
 def with_past(choice: Choice, column: Column, keys: Column | None) -> Choice:
@@ -304,8 +324,18 @@ def count_distinct(column: Column) -> int:
 
 def count_templates(column: Column) -> int:
     """Distinct texts that are not missing, when the numbers, addresses and ids in them do not count."""
-    found = [tokenise(piece).templates for _, piece in pieces(column.drop_null(), TEMPLATE_BYTES)]
-    return len(np.unique(np.concatenate(found))) if found else 0
+    return len(_templates(column.drop_null()))
+
+
+def commonest_template(present: Column) -> float:
+    """The share of the texts [n], n > 0, that are alike but for the numbers, addresses and ids in them."""
+    return int(_templates(present).max()) / len(present)
+
+
+def _templates(present: Column) -> I64:
+    """How many of the texts have each template."""
+    found = [tokenise(piece).templates for _, piece in pieces(present, TEMPLATE_BYTES)]
+    return np.unique(np.concatenate(found), return_counts=True)[1] if found else np.zeros(0, dtype=np.int64)
 
 
 def share(mask: Column) -> float:

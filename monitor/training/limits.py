@@ -15,13 +15,15 @@ from monitor.deciding.held_out import HeldOut
 from monitor.model.calibration import ScoreRange
 
 
-def blend_range(rarity: F64, held_out: RecordBatch, score: ScoreConfig, alert: AlertConfig) -> tuple[ScoreRange, Limit]:
-    """The range of the default score, and what to expect above the threshold.
+def rarity_range(
+    rarity: F64, held_out: RecordBatch, score: ScoreConfig, alert: AlertConfig
+) -> tuple[ScoreRange, Limit]:
+    """The range of a score by rarity, and what to expect above the threshold.
 
     Args:
         rarity: bans of the held-out records, [n], n > 0, each told by records without it.
         held_out: the records themselves, in the order of time.
-        score: says over how many records a score is averaged.
+        score: its method, and over how many records it is averaged.
         alert: says how many false alarms are accepted.
 
     Raises:
@@ -32,12 +34,12 @@ def blend_range(rarity: F64, held_out: RecordBatch, score: ScoreConfig, alert: A
     length = length_for(rarity, codes) if score.average == "auto" else score.average
     benign = _benign(all_moving_means(rarity, codes, length), held_out, codes, alert)
     limit = benign_limit(benign, alert)
-    score_range = ScoreRange("blend", float(benign.scores.min()), limit.value, length)
+    score_range = ScoreRange(score.method, float(benign.scores.min()), limit.value, length)
     return score_range, limit if alert.threshold == 1 else fixed_limit(benign, score_range.value(alert.threshold))
 
 
 def l1_limit(scores: F64, held_out: RecordBatch, alert: AlertConfig) -> Limit:
-    """The limit of plain L1 ``scores`` [n] of held-out records. Raises what ``blend_range`` does."""
+    """The limit of plain L1 ``scores`` [n] of held-out records. Raises what ``rarity_range`` does."""
     benign = _benign(scores, held_out, key_codes(held_out), alert)
     return (
         fixed_limit(benign, alert.threshold)

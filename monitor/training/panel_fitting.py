@@ -18,10 +18,13 @@ BATCH = 64
 STEPS, PASSES = 1200, 10
 """So many steps, or passes over the records where that is more."""
 
+MORE_STEPS = 2500
+"""So many steps where they are cheap: small networks go on improving for as long as that."""
+
 STEPS_LEAST = 300
 
-WORK = 2e11
-"""Multiplications of a training at the most: about ten seconds of one core."""
+CHEAP, WORK = 2.6e10, 2e11
+"""Multiplications of a cheap training, and of any one at the most: about two and ten seconds of one core."""
 
 RATE = 4e-3
 """The highest step size; it rises for a tenth of the steps and falls to 0 as a cosine."""
@@ -32,8 +35,9 @@ RISE = 0.1
 def steps_of(widths: Sequence[int], members: int, records: int) -> int:
     """How many steps to take: as many as the records need, if that is affordable."""
     layers = sum(before * after for before, after in pairwise(widths))
-    affordable = int(WORK / (3 * layers * members * BATCH))
-    return max(STEPS_LEAST, min(affordable, max(STEPS, PASSES * records // BATCH)))
+    cheap, affordable = (int(work / (3 * layers * members * BATCH)) for work in (CHEAP, WORK))
+    wanted = max(STEPS, PASSES * records // BATCH, min(MORE_STEPS, cheap))
+    return max(STEPS_LEAST, min(affordable, wanted))
 
 
 def fit_panel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,10 +24,14 @@ from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch
 from monitor.model.inference import SLICE_ROWS, Inference
 from monitor.model.manifest import DataSummary
-from monitor.training.blend_fitting import LEAST, FittedBlend, fit_blend
+from monitor.scoring.canary import with_scores
+from monitor.scoring.choice import scorer_of
 from monitor.training.fitting import fit
-from monitor.training.limits import blend_range, check_budget, l1_limit
+from monitor.training.limits import check_budget, l1_limit, rarity_range
+from monitor.training.score_fitting import learn_score
 from monitor.training.splits import Split, split
+from monitor.training.trimming import Suspect, trimmed
+from monitor.training.windows import windows_for
 
 WIDE = 256
 """Columns from which a second thread pays; below, threads cost far more in waiting for each other than they compute."""
@@ -46,10 +51,11 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training gave: the contents of a bundle, and the features as fitted."""
+    """What training gave: the contents of a bundle, the features as fitted, and the records that were left out."""
 
     contents: BundleContents
     features: FeatureSpace
+    suspects: tuple[Suspect, ...] = ()
 
 
 def train(
@@ -76,20 +82,24 @@ def train(
     """
     check_budget(judging.alert, config.split)
     parts = split(len(records), records.times, config.split)
+    parts, suspects = trimmed(parts, records, encoders, config, device)
     features = FeatureSpace.fit(encoders, take(records, parts.order[parts.train]), novelty=config.novelty)
     layout = features.layout
     # Keyed features remember the records before: encode in the order of time, then cut.
     values = features.encode(take(records, parts.order)).values
     network = values[:, : layout.width]
-    with threads(1 if layout.width < WIDE else spare_cores()):
-        fitted = fit(network[parts.train], network[parts.early_stop], config, device, on_epoch, layout)
+    with _cores(layout):
+        windows = windows_for(config.network, features)
+        fitted = fit(network[parts.train], network[parts.early_stop], config, device, on_epoch, layout, windows)
     inference = Inference(fitted.module, layout)
     benign = values[parts.calibration]
     calibration = calibrate_network(inference, benign)
     held_out = take(records, parts.order[parts.calibration])
-    blend = _blended(values, parts, layout, judging.score, config.seed, on_step)
-    if blend:
-        score_range, limit = blend_range(blend.rarity, held_out, judging.score, judging.alert)
+    early = values[parts.train.start : max(parts.train.stop, parts.early_stop.stop)]
+    with _cores(layout):
+        learned = learn_score(judging.score, inference, early, benign, config.seed, on_step)
+    if learned:
+        score_range, limit = rarity_range(learned.rarity, held_out, judging.score, judging.alert)
         threshold = judging.alert.threshold
     else:
         score_range, limit = None, l1_limit(calibration.score(inference.errors(benign)), held_out, judging.alert)
@@ -107,29 +117,16 @@ def train(
         history=replace(fitted.history, explained=explained_share(inference, benign)),
         sections=judging.sections(),
         score=score_range,
-        evidence=blend.blend.state() if blend else {},
+        evidence=learned.state if learned else {},
         limit=limit,
     )
-    return Trained(contents, features)
+    if learned:
+        contents = replace(contents, canary=with_scores(contents.canary, scorer_of(contents, layout)))
+    return Trained(contents, features, suspects)
 
 
-def _blended(
-    values: F32, parts: Split, layout: Layout, score: ScoreConfig, seed: int, on_step: Callable[[int, int, float], None]
-) -> FittedBlend | None:
-    """The blend, where it is asked for and can be learned."""
-    if score.method != "blend" or not layout.width or parts.count(parts.calibration) < LEAST:
-        return None
-    early = values[parts.train.start : max(parts.train.stop, parts.early_stop.stop)]
-    with threads(1 if layout.width < WIDE else spare_cores()):
-        return fit_blend(
-            early,
-            values[parts.calibration],
-            layout,
-            members=score.members,
-            masking=score.masking,
-            seed=seed,
-            on_step=on_step,
-        )
+def _cores(layout: Layout) -> AbstractContextManager[None]:
+    return threads(1 if layout.width < WIDE else spare_cores())
 
 
 def explained_share(inference: Inference, values: F32) -> float | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from monitor.core.arrays import F64, I64
+from monitor.core.arrays import F64, I64, Bools
 from monitor.core.errors import TryLaterError
 
 EARLY_STOP_SHARE, CALIBRATION_SHARE = 0.1, 0.2
@@ -37,6 +37,12 @@ class Split:
     def count(self, part: slice) -> int:
         """Records in a part."""
         return len(self.order[part])
+
+    def without(self, rows: Bools) -> Split:
+        """The same split without some rows, [n] in the order of ``order``."""
+        before = np.concatenate([[0], np.cumsum(~rows)]).tolist()  # how many stay of so many
+        parts = (slice(before[p.start], before[p.stop]) for p in (self.train, self.early_stop, self.calibration))
+        return Split(self.order[~rows], *parts)
 
 
 def split(count: int, times: F64 | None, how: Literal["time", "none"]) -> Split:

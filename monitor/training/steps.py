@@ -48,4 +48,5 @@ class AutogradSteps:
 
 def steps_for(module: Autoencoder, config: ModelConfig) -> Steps:
     """The fastest way to train this network that gives the same weights."""
-    return PlainSgd(module, config) if serves(config) else AutogradSteps(module, config)
+    plain = module.windows is None and serves(config)
+    return PlainSgd(module, config) if plain else AutogradSteps(module, config)

@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from monitor.core.config import parse_listen
 from monitor.core.errors import AemonitorError, PermissionDeniedError, UnavailableError
 from monitor.telemetry import Telemetry
 from monitor.web.connection import MOST_CONNECTIONS, BoundedConnection
@@ -87,24 +88,19 @@ def _configuration(telemetry: Telemetry, health: Health) -> uvicorn.Config:
     )
 
 
-def parse_listen(listen: str) -> tuple[str, int]:
-    """Host and port of ``host:port``; the host is empty for every address.
-
-    >>> parse_listen("127.0.0.1:9464"), parse_listen("[::1]:0"), parse_listen(":80")
-    (('127.0.0.1', 9464), ('::1', 0), ('', 80))
-
-    Raises:
-        UnavailableError: it is not of that form.
-    """
-    host, colon, port = listen.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535 or (":" in host and not bracketed):
-        raise UnavailableError(f"cannot listen on {listen!r}: `server.listen` is host:port, e.g. 127.0.0.1:9464")
-    return (host[1:-1] if bracketed else host), int(port)
+def _address(listen: str) -> tuple[str, int]:
+    """Host and port; the host is empty for every address. UnavailableError when it is none."""
+    try:
+        address = parse_listen(listen)
+    except ValueError as error:
+        raise UnavailableError(f"cannot listen on {listen!r}: {error}") from None
+    if address is None:
+        raise UnavailableError(f"cannot listen on {listen!r}: it switches the server off")
+    return address
 
 
 def _bound(listen: str) -> socket.socket:
-    host, port = parse_listen(listen)
+    host, port = _address(listen)
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         # Every address means IPv6 with IPv4 mapped into it; a name means IPv4, which scrapers are told, if it has one.

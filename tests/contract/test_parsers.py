@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.columns import ARROW_TYPES
+from monitor.core.columns import arrow_type
 from monitor.core.protocols import Parser
 from monitor.core.records import Field, FieldType, RawBatch, RecordBatch
 from monitor.core.suggestion import LEAST_SHARE
@@ -84,7 +84,7 @@ def assert_lawful(batch: RecordBatch, count: int) -> None:
     assert set(batch.reasons) == set(np.flatnonzero(~batch.ok).tolist())
     assert all(0 < len(reason) <= 200 for reason in batch.reasons.values())
     for field, column in batch.columns.items():
-        assert column.type == ARROW_TYPES[field.type]
+        assert column.type == arrow_type(field.type)
         assert len(column) == count
         column.validate(full=True)
         assert all(value is None for value, ok in zip(column.to_pylist(), batch.ok, strict=True) if not ok)

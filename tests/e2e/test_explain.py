@@ -94,7 +94,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (root / "web.log").write_text(jsonl(*map(request, range(150)), FAULT, HOSTILE, CUT))
     (root / "plant.log").write_text(jsonl(*map(reading, range(150)), *(reading(n, level=900) for n in range(150, 153))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panel_fitting, "STEPS", 300)
+        for steps in ("STEPS", "MORE_STEPS"):
+            patch.setattr(panel_fitting, steps, 300)
         for stream in ("web", "plant"):
             learn = ["retrain", "-c", str(config), "--stream", stream, "--input", str(root / f"{stream}.benign")]
             assert execute(learn) == 0
@@ -216,7 +217,8 @@ def test_without_its_model_an_alert_still_tells_what_it_knows_and_another_model_
     config.write_text(place.config.read_text().replace(f"{place.root}/state", f"{tmp_path}/state"))
     models = tmp_path / "state" / "models" / "web"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panel_fitting, "STEPS", 300)
+        for steps in ("STEPS", "MORE_STEPS"):
+            patch.setattr(panel_fitting, steps, 300)
         learn = ["retrain", "-c", str(config), "--stream", "web", "--input", str(place.root / "web.benign"), "--force"]
         assert execute(learn) == 0
     shutil.rmtree(models / model.name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from monitor.model.bundle import verify
+from monitor.model.publishing import publish
 from tests.e2e.support import Site, aemonitor, wait_for
 
 pytestmark = pytest.mark.timeout(300)
@@ -94,6 +98,30 @@ def test_sighup_takes_up_a_new_threshold_and_keeps_the_old_one_when_the_file_is_
         running.close()
 
 
+def test_a_reload_while_nothing_can_be_committed_is_refused_and_the_daemon_goes_on(running: Site) -> None:
+    other = sqlite3.connect(running.state / "ledger.sqlite3", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        append(running.log, reading(1))
+        wait_for(lambda: running.metric("records_in_flight") == 1, "a record that cannot be committed")
+        text = running.config.read_text()
+        running.config.write_text(text.replace("model:", "alert: {threshold: 1.0e+9}\n    model:"))
+        running.hang_up()
+        wait_for(lambda: running.metric("config_last_reload_successful") == 0, "the refused reload")
+        other.execute("ROLLBACK")
+        wait_for(lambda: running.metric("records_scored_total") == 1, "the record")
+        assert "what was read could not be committed within 4 seconds" in (running.root / "daemon.log").read_text()
+        assert running.metric("threshold") == 1
+        running.hang_up()
+        wait_for(lambda: running.metric("threshold") == 1e9, "the new threshold")
+        append(running.log, reading(2))
+        wait_for(lambda: running.metric("records_scored_total") == 2, "the next record")
+        assert running.stop() == 0
+    finally:
+        other.close()
+        running.close()
+
+
 def test_a_new_model_is_taken_up_without_a_restart_and_without_losing_a_record(running: Site) -> None:
     benign = running.root / "benign.jsonl"
     before = running.metrics()
@@ -128,6 +156,33 @@ def test_a_damaged_model_is_refused_and_the_old_one_goes_on(running: Site) -> No
         assert running.stop() == 0
     finally:
         running.close()
+
+
+def test_a_model_that_scores_by_masked_fields_alerts_explains_and_goes_on_when_the_next_one_is_bad(site: Site) -> None:
+    models, text = site.state / "models", site.config.read_text()
+    site.config.write_text(text.replace("{epochs: 20}", "{epochs: 20, masking: 0.1}\n    score: {method: masked}"))
+    site.retrain(site.root / "benign.jsonl")
+    good = verify(models / "web" / current(site))
+    try:
+        site.start_and_wait()
+        assert 'method="masked"' in site.metrics()
+        tensors = {name: tensor.clone() for name, tensor in good.contents.evidence.items()}
+        tensors["hidden.errors.knots"] = tensors["hidden.errors.knots"][:, 1:]
+        publish(models, replace(good.contents, evidence=tensors), now=2e9)
+        wait_for(lambda: site.metric("model_refusals_total") == 1, "the refusal")
+        append(site.log, *(reading(n) for n in range(50)), reading(50, mode="z"), reading(51, level=900.0))
+        wait_for(lambda: site.metric("records_scored_total") == 52, "all records")
+        assert f'version="{good.version}"' in site.metrics()
+        alerts = site.ledger_alerts()
+        assert [alert["fields"][0]["name"] for alert in alerts] == ["mode", "level"]
+        assert b"level" in aemonitor("explain", "-c", str(site.config), alerts[1]["id"]).stdout
+        done = aemonitor("models", "verify", "-c", str(site.config), code=65)
+        assert (
+            b": evidence.safetensors: tensor 'hidden.errors.knots' has shape (2, 31), expected (2, 32)" in done.stderr
+        )
+        assert site.stop() == 0
+    finally:
+        site.close()
 
 
 def test_a_damaged_pointer_to_the_model_does_not_end_the_daemon(running: Site) -> None:

@@ -430,9 +430,10 @@ def test_a_label_field_that_no_shown_record_has_is_named_with_the_nearest(
 
     code = execute(place.arguments("digits", str(place.digits), *options, "--label-field", "lable"))
 
-    assert code == 0
+    assert code == 2
     message = capfd.readouterr().err
-    assert "none of the records shown has the label field 'lable'; did you mean 'label'?" in message
+    assert "--label-field: none of the records shown has a field 'lable'; did you mean 'label'?" in message
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_a_default_label_that_is_not_there_is_no_mistake(place: Place, tmp_path: Path, capfd: Any) -> None:

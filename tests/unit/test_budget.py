@@ -13,11 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.arrays import F64
+from monitor.core.clock import ManualClock
+from monitor.core.config import AlertConfig
 from monitor.core.errors import DataError, TryLaterError
 from monitor.deciding.budget import budget_limit, conformal_limit, fixed_limit, rate_limit
+from monitor.deciding.episode_count import EpisodeCount
 from monitor.deciding.episodes import Episodes
 from monitor.deciding.held_out import DAY_SECONDS, HeldOut
 from monitor.deciding.poisson import mean_quantile, quantile
+from monitor.deciding.threshold import Decider, exceeding
+from monitor.training.limits import l1_limit
+from tests.records import records
 
 PER_DAY = 500
 GAP_SECONDS = 300.0
@@ -243,3 +249,31 @@ def test_without_a_rate_of_records_alerts_are_those_of_the_records() -> None:
     limit = rate_limit(HeldOut(np.arange(99.0)), 0.05)
 
     assert (limit.daily, limit.alerts_per_record) == (None, 0.05)
+
+
+def clustered(days: int, random: np.random.Generator) -> Days:
+    """Six times a day some ten records in a row are far above all others, now more and now less."""
+    scores, times = independent(days, random)
+    scores = np.minimum(scores, 50.0)
+    for start in random.uniform(0, days * DAY_SECONDS, random.poisson(6 * days)):
+        row = int(np.searchsorted(times, start))
+        scores[row : row + random.geometric(0.1)] = 60.0 + random.pareto(1.5)
+    return scores, times
+
+
+def test_a_stream_with_clustered_exceedances_keeps_its_budget_in_episodes() -> None:
+    random, gap = np.random.default_rng(11), 1_800.0
+    learned, times = clustered(20, random)
+    held_out = records(times=times.tolist(), x=learned.tolist())
+    limit = l1_limit(learned, held_out, AlertConfig(budget="4/day", episode_gap_seconds=gap))
+    assert limit.daily
+
+    scores, times = clustered(DAYS, random)
+    rows = exceeding(scores, Decider(limit.value).limits(scores, np.ones(len(scores), np.bool_)), scores > 0)
+    count, days = EpisodeCount(gap, ManualClock()), (times[rows] // DAY_SECONDS).astype(int)
+    episodes = np.array([count.begun(records(times=times[rows[days == day]].tolist())) for day in range(DAYS)])
+
+    assert np.mean((limit.daily.low <= episodes) & (episodes <= limit.daily.high)) >= 0.95
+    assert 0.7 * limit.daily.expected <= episodes.mean() <= limit.daily.upper
+    assert len(rows) / DAYS > 5 * limit.daily.upper  # what a person would get without episodes
+    assert limit.alerts_per_record < limit.share / 5

@@ -21,11 +21,12 @@ from monitor.core.errors import BundleError, CannotCreateError, DataError, Permi
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import autoencoder_for
-from monitor.model.bundle import canary_of, current_version, load, verify, versions
+from monitor.model.bundle import canary_of, load, verify
 from monitor.model.calibration import calibrate, calibrate_network
 from monitor.model.inference import Inference
 from monitor.model.manifest import CARD, MANIFEST, WEIGHTS, Canary, digest
 from monitor.model.publishing import promote, publish
+from monitor.model.versions import current_version, versions
 from tests.support_models import contents, layout, network, rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -521,7 +522,8 @@ def test_a_reader_whose_model_is_pruned_under_its_hands_gets_the_new_one(tmp_pat
 KILLED_AT_EVERY_STEP = """
 import os, sys
 from pathlib import Path
-from monitor.model.bundle import load, versions
+from monitor.model.bundle import load
+from monitor.model.versions import versions
 from monitor.model.publishing import publish
 from tests.support_models import contents
 

@@ -115,11 +115,24 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     assert loaded.isdisjoint({"torch", "numpy", "pyarrow", "pydantic", "yaml", "rich", "starlette"})
 
 
+@pytest.mark.parametrize("command", [("models", "list"), ("alerts", "list")])
+def test_what_is_published_and_alerted_is_listed_without_the_network(command: tuple[str, str], good: Path) -> None:
+    assert loaded_after(*command, "-c", str(good)).isdisjoint({"torch", "pyarrow", "pandas"})
+
+
+def test_no_kind_of_plugin_needs_arrow_to_be_configured() -> None:
+    loaded = loaded_after("check", "--print-schema")
+
+    assert {"monitor.parsers.csv_rows", "monitor.encoders.vector"} <= loaded
+    assert loaded.isdisjoint({"pyarrow", "pandas"})
+
+
 def test_check_imports_only_the_plugins_that_are_used(good: Path) -> None:
     loaded = loaded_after("check", str(good))
 
     assert {"monitor.parsers.json_lines", "monitor.encoders.numeric"} <= loaded
     assert loaded.isdisjoint({"torch", "monitor.parsers.syslog", "monitor.encoders.text", "rich", "starlette"})
+    assert loaded.isdisjoint({"pyarrow", "pandas"})
     assert "monitor.app" not in loaded
 
 
@@ -170,6 +183,7 @@ def raising(error: BaseException) -> Callable[[], None]:
         (SystemExit(None), 0, ""),
         (click.exceptions.Exit(5), 5, ""),
         (FileNotFoundError(2, "No such file or directory", "/x"), 1, "aemonitor: No such file or directory: /x\n"),
+        (PermissionError(13, "Permission denied", "/x"), 77, "aemonitor: Permission denied: /x\n"),
         (
             ZeroDivisionError("division by zero"),
             70,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.columns import ARROW_TYPES, convert, lines, natural, nulls, to_boolean, to_number, to_vector, typed
+from monitor.core.columns import arrow_type, convert, lines, natural, nulls, to_boolean, to_number, to_vector, typed
 from monitor.core.records import Field, FieldType
 from tests.framed import framed
 
@@ -67,7 +67,7 @@ def test_what_is_no_number_is_nan(cell: str) -> None:
 def test_a_cell_alone_and_among_others_gives_the_same_value(cells: list[str | None], kind: FieldType) -> None:
     together = convert(texts(*cells), kind)
 
-    assert together.type == ARROW_TYPES[kind]
+    assert together.type == arrow_type(kind)
     assert same(together.to_pylist(), [convert(texts(cell), kind)[0].as_py() for cell in cells])
 
 
@@ -128,7 +128,7 @@ def test_the_natural_type_is_the_one_every_present_cell_has(cells: list[str | No
     found, column = natural(texts(*cells))
 
     assert found == kind
-    assert column.type == ARROW_TYPES[kind]
+    assert column.type == arrow_type(kind)
     assert len(column) == len(cells)
 
 

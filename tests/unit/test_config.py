@@ -115,7 +115,10 @@ def test_defaults_fill_a_minimal_configuration() -> None:
         "max_batch_records": 8192,
         "queue_bytes": 8_388_608,
         "max_record_bytes": 262_144,
+        "on_overload": "block",
+        "sample_one_in": 10,
     }
+    assert config.on_corrupt_state == "refuse"
 
 
 def test_everything_written_arrives() -> None:
@@ -398,6 +401,16 @@ def test_a_record_must_fit_the_queue() -> None:
     assert problem.message == "queue_bytes (65536) must be at least max_record_bytes (262144)"
 
 
+def test_masked_scores_need_a_network_that_learned_without_a_field() -> None:
+    (problem,) = problems(with_stream("score: {method: masked}"))
+    config = read(with_stream("score: {method: masked}\nmodel: {masking: 0.1}"))
+
+    assert problem.message.startswith("score.method: masked judges a field by what the network makes of it unseen")
+    assert problem.message.endswith("set model.masking, to 0.1 say, or choose score.method: field")
+    assert problem.key_path == "streams.web"
+    assert config.streams["web"].score.method == "masked"
+
+
 @pytest.mark.parametrize("other", ["threshold: 2", "false_alarm_rate: 0.1"])
 def test_a_budget_is_the_only_rule(other: str) -> None:
     (problem,) = problems(with_stream(f"alert: {{budget: 5/day, {other}}}"))
@@ -438,9 +451,10 @@ def test_a_value_that_could_not_be_read_has_one_problem() -> None:
 
 def test_control_characters_never_reach_the_terminal() -> None:
     found = problems(MINIMAL + '"\\e[31m": 1\ndevice: "\\e[2J"\n')
+    known = "'device', 'limits', 'on_corrupt_state', 'server', 'sinks', 'state_dir', 'streams'"
 
     assert [p.message for p in found] == [
-        r"unknown key '\x1b[31m'; known are 'device', 'limits', 'server', 'sinks', 'state_dir', 'streams'",
+        r"unknown key '\x1b[31m'; known are " + known,
         r"expected auto, cpu, cuda or cuda:N, got '\x1b[2J'",
     ]
     assert all(problem.located("f").isprintable() for problem in found)

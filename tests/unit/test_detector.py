@@ -39,8 +39,8 @@ from monitor.app.offline import open_offline
 from monitor.cli import execute
 from monitor.core.errors import AemonitorError, BundleError, DataError, NoInputError, PermissionDeniedError
 from monitor.core.model_config import ModelConfig
-from monitor.model.bundle import pointed_to
 from monitor.model.publishing import publish
+from monitor.model.versions import pointed_to
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROWS = 300
@@ -197,14 +197,17 @@ def configuration(place: Path, detector: Detector, parser: Any, **stream: Any) -
     return file
 
 
-def test_scores_and_reasons_are_those_of_the_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("method", ["l1", "field", "masked", "blend"])
+def test_scores_and_reasons_are_those_of_the_daemon(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     benign = machines().sample(frac=1, random_state=1)  # not in the order of time
     benign.loc[benign.index[::9], "memory"] = np.nan
     faulty = benign.head(50).copy()
     faulty.loc[faulty.index[5], ["cpu", "mode"]] = [1e6, "erase"]
     for name, table in (("benign.csv", benign), ("faulty.csv", faulty)):
         table.to_csv(tmp_path / name, index=False, header=False)
-    detector = quick().fit(benign)
+    detector = quick(method=method, masking=0.1).fit(benign)
     config = configuration(tmp_path, detector, {"csv_rows": {"columns": list(benign.columns)}})
 
     assert execute(["retrain", "-c", str(config), "--input", str(tmp_path / "benign.csv")]) == 0
@@ -217,6 +220,11 @@ def test_scores_and_reasons_are_those_of_the_daemon(tmp_path: Path, capsys: pyte
     (batch,) = offline.batches([tmp_path / "faulty.csv"], lambda *_: None)
     (alert,) = offline.pipeline.explain(batch.scored, np.array([5]))
     assert alert.fields == detector.explain(faulty.iloc[[5]])[0]
+
+
+def test_a_network_that_never_learned_without_a_field_cannot_score_so(benign: Frame) -> None:
+    with pytest.raises(ParameterError, match=r"set model\.masking, to 0\.1 say, or choose score\.method: field"):
+        quick(method="masked").fit(benign)
 
 
 def test_the_daemon_uses_a_model_that_a_detector_saved(tmp_path: Path, benign: Frame, fitted: Detector) -> None:

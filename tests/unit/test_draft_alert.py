@@ -38,8 +38,8 @@ def test_a_budget_is_drafted_where_the_records_can_keep_it() -> None:
 def test_a_share_is_drafted_where_a_budget_would_be_refused_or_large(records: int, days: float, why: str) -> None:
     text, reason = draft_alert(records, times_of(records, days))
 
-    assert text == "{threshold: 1.65, false_alarm_rate: 0.01}", why
-    assert "1.65 about 0.1%, here " in reason
+    assert text == "{threshold: 1.8, false_alarm_rate: 0.01}", why
+    assert "1.8 about 0.03%, here " in reason
     assert "from 4 days of 5,000 records on, budget: 5/day" in reason
 
 
@@ -64,4 +64,4 @@ def test_without_a_clock_nobody_knows_what_a_day_brings(times: np.ndarray[tuple[
 def test_a_sample_of_a_few_records_has_a_draft(records: int) -> None:
     text, _ = draft_alert(records, times_of(records, 90))
 
-    assert AlertConfig.model_validate(yaml.safe_load(text)).threshold == 1.65
+    assert AlertConfig.model_validate(yaml.safe_load(text)).threshold == 1.8

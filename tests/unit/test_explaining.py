@@ -30,7 +30,7 @@ def explain(
     values = np.arange(place.total, dtype=np.float32)
     anomaly = Anomaly(values, -values, np.array(blame), np.array(errors or blame))
 
-    def ask(feature: str, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
+    def ask(feature: str, columns: F32, novelty: F32, reconstruction: F32, value: Any) -> Finding:
         return Finding([columns.tolist(), novelty.tolist(), reconstruction.tolist()], f"range of {feature}", "odd")
 
     return field_findings(anomaly, place, actual or {}, ask)

@@ -198,6 +198,19 @@ def test_findings_come_by_feature_name() -> None:
     assert findings["city"].expected in {"anaheim", "boulder", "concord"}
 
 
+def test_what_is_said_of_a_text_quotes_the_odd_part_of_it() -> None:
+    names = [f"street {name}" for name in ("north", "south", "east", "west") * 20]
+    space = FeatureSpace.fit({"street": encoder("text", "street")}, records(street=names))
+    text = "street north' OR 1=1 -- and so on"
+    row = space.encode(records(street=[text])).values[0]
+    width = space.layout.width
+
+    said = space.explain_feature("street", row[:width], row[width:], row[:width], text)
+    kept = space.explain_feature("street", row[:width], row[width:], row[:width])
+
+    assert said.reason == f'{kept.reason}, oddest at "1=1 -- and"'
+
+
 def test_memory_of_keys_is_given_out_and_taken_back() -> None:
     first, second = fitted(gap=encoder("interarrival", "gap")), fitted(gap=encoder("interarrival", "gap"))
     first.encode(employees())

@@ -28,6 +28,7 @@ from monitor.reporting.figures.confusion import confusion_plot
 from monitor.reporting.figures.corruption import corruption_plot
 from monitor.reporting.figures.curves import precision_recall_plot, roc_plot
 from monitor.reporting.figures.events import event_plot
+from monitor.reporting.figures.faults import fault_plot
 from monitor.reporting.figures.inline import inlined
 from monitor.reporting.figures.pictures import SIDE, contact_sheet
 from monitor.reporting.figures.score_axis import HIGHEST, drawable, scale_for
@@ -35,7 +36,7 @@ from monitor.reporting.figures.scores import distribution_plot, score_plot
 from monitor.reporting.figures.style import ANOMALOUS, BENIGN, INK, PAPER, THIRD, as_png, as_svg, in_style
 from monitor.reporting.figures.sweep import sweep_plot
 from monitor.reporting.figures.training import loss_plot
-from tests.support_evaluations import HISTORY, corruptions, evaluation, full, pictures, two_classes
+from tests.support_evaluations import HISTORY, corruptions, evaluation, full, pictures, planted, two_classes
 
 HOSTILE = "<script>$\\frac{</script> \x1b[31m 数字" + "x" * 300
 DARK_PAPER = "#14181d"
@@ -55,7 +56,12 @@ def extreme() -> Evaluation:
 
 def hostile() -> Evaluation:
     found = evaluation(*two_classes(60, 20), keys=(HOSTILE, "b"))
-    return replace(found, corruptions=tuple(corruptions((HOSTILE, "b"))), pictures=pictures(3, HOSTILE, HOSTILE))
+    return replace(
+        found,
+        corruptions=tuple(corruptions((HOSTILE, "b"))),
+        planted=planted((HOSTILE, "b")),
+        pictures=pictures(3, HOSTILE, HOSTILE),
+    )
 
 
 def few() -> Evaluation:
@@ -94,6 +100,7 @@ PLOTS: dict[str, Callable[[Evaluation], Figure]] = {
     "precision_recall": precision_recall_plot,
     "sweep": sweep_plot,
     "corruption": lambda found: corruption_plot(found.corruptions, found.rate),
+    "planted": lambda found: fault_plot(found.planted, found.rate),
     "events": events,
     "loss": lambda found: loss_plot(found.history, found.loss),
     "pictures": lambda found: contact_sheet(found.pictures, HOSTILE),
@@ -108,13 +115,14 @@ CROWDED: dict[str, tuple[Callable[[], Evaluation], ...]] = {
     "precision_recall": (usual, anomalous_only),
     "sweep": (usual, extreme),
     "corruption": (usual, extreme, hostile, few),
+    "planted": (usual, hostile),
     "events": (usual, hostile, few),
     "loss": (usual, few),
     "pictures": (usual, hostile),
     "clusters": (usual, extreme),
 }
 """The inputs that each plot takes differently."""
-UNITLESS = {"key", "damage: strength", "recall, precision, F1", "share of all events"}
+UNITLESS = {"key", "damage: strength", "field: fault", "recall, precision, F1", "share of all events"}
 """Names, and shares whose axis counts in per cent."""
 
 
@@ -401,6 +409,14 @@ def test_damage_stands_under_its_kind_and_one_feature_needs_no_name() -> None:
     names = [label.get_text() for label in one.get_yticklabels()]
     assert names[:3] == ["noise", "swap", "0 to 20"]
     assert "pixels, 0 to 20" in [label.get_text() for label in two.get_yticklabels()]
+
+
+def test_faults_stand_under_their_field() -> None:
+    axes = fault_plot(planted(("load", "host")), 0.001).axes[0]
+
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["load", "host", *["missing", "swap", "unseen"] * 2]
+    assert axes.get_title(loc="left") == "Recall of records with a fault"
 
 
 def test_more_damage_than_fits_is_said() -> None:

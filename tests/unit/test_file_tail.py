@@ -89,7 +89,8 @@ def test_what_was_read_and_not_committed_is_read_again(log: Path) -> None:
 
 def test_a_partial_line_waits_for_its_end_through_restarts(log: Path) -> None:
     tail = Follower(log)
-    record = b"a record of some length"
+    record = bytes(range(48, 122)) * 2 + b"a record of two hundred bytes, and never a delimiter"
+    assert len(record) == 200
     for place in range(len(record)):
         write(log, record[place : place + 1])
         tail.step()
@@ -413,6 +414,26 @@ def test_a_late_write_to_a_finished_file_that_matches_goes_on_in_a_new_epoch(log
     tail.settle()
 
     assert tail.lines == [*OLD, b"unfinished", b" but", *LATE]
+
+
+@pytest.mark.parametrize("name", ["access.log.1", "set.aside"])
+def test_a_late_write_to_a_finished_file_that_does_not_match_is_read_too(log: Path, name: str) -> None:
+    write(log, joined(OLD) + b"unfinished")
+    tail = Follower(log)
+    tail.step()
+    rename(log, log.with_name(name))
+    write(log, joined(NEW))
+    tail.settle()
+    assert tail.events.opened == 1
+
+    write(log.with_name(name), b" but\n" + joined(LATE))
+    tail.clock.advance(10)
+    tail.settle()
+    tail.crash()
+    tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, b"unfinished", *NEW, b" but", *LATE])
+    assert tail.events.opened == 1
 
 
 def test_a_file_that_is_only_touched_after_its_end_is_not_read_again(log: Path) -> None:
@@ -1030,7 +1051,7 @@ def test_a_file_that_cannot_be_opened_is_tried_less_and_less_often_and_then_resu
     for _ in range(120):
         tail.step()
     assert 6 < broken.calls < 16
-    assert len(tail.events.failures) == broken.calls
+    assert len(tail.events.failures) == broken.calls - 1  # and one look for what may be forgotten
     broken.mend()
     tail.clock.advance(30)
     tail.step()
@@ -1076,13 +1097,11 @@ def test_a_directory_that_cannot_be_listed_takes_nothing_away(log: Path, monkeyp
 
     tail.settle()
     assert tail.lines == OLD
-    assert tail.source.missing == [*tail.states]
     broken.mend()
     tail.clock.advance(30)
     tail.settle()
 
     assert tail.lines == [*OLD, *NEW, *LATE]
-    assert tail.source.missing == []
 
 
 def test_a_real_loss_of_permission_is_survived(log: Path) -> None:
@@ -1100,7 +1119,10 @@ def test_a_real_loss_of_permission_is_survived(log: Path) -> None:
     assert tail.lines == OLD
 
 
-def test_files_that_are_gone_are_told_so_that_they_can_be_forgotten(tmp_path: Path) -> None:
+WEEK_SECONDS = 7 * 86_400
+
+
+def test_files_missed_by_complete_scans_for_a_week_are_told_once_so_that_they_can_be_forgotten(tmp_path: Path) -> None:
     for name in ("a.log", "b.log", "c.log"):
         write(tmp_path / name, joined(numbered(0, 3, name)))
     tail = Follower(tmp_path / "*.log")
@@ -1109,12 +1131,71 @@ def test_files_that_are_gone_are_told_so_that_they_can_be_forgotten(tmp_path: Pa
     (tmp_path / "a.log").unlink()
     rename(tmp_path / "b.log", tmp_path / "b.log.1")
     tail.start()
-    assert tail.source.missing == []
+    tail.settle()
+    tail.clock.advance(WEEK_SECONDS - 60)
+    tail.step()
+    assert tail.source.forgettable() == []
 
+    tail.clock.advance(3600)
+    tail.step()
+
+    (gone,) = tail.source.forgettable()
+    assert tail.states[gone].origin.path == str(tmp_path / "a.log")
+    assert tail.source.forgettable() == []
+
+
+def test_a_file_that_comes_back_within_a_week_is_not_forgotten(tmp_path: Path) -> None:
+    log, away = tmp_path / "a.log", tmp_path / "away"
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    tail.stop()
+    away.mkdir()
+    rename(log, away / "a.log")
+    tail.start()
+    tail.settle()
+    tail.clock.advance(WEEK_SECONDS - 60)
+    rename(away / "a.log", log)
+    tail.settle()
+    tail.clock.advance(WEEK_SECONDS)
     tail.settle()
 
-    (gone,) = tail.source.missing
-    assert tail.states[gone].origin.path == str(tmp_path / "a.log")
+    assert tail.source.forgettable() == []
+    assert tail.lines == OLD
+
+
+def test_a_scan_that_could_not_look_everywhere_makes_nothing_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.log", joined(OLD))
+    tail = Follower(tmp_path / "*.log")
+    tail.step()
+    tail.stop()
+    (tmp_path / "a.log").unlink()
+    Broken(monkeypatch, "scandir", 13, lambda target: target == str(tmp_path))
+    tail.start()
+
+    for _ in range(3):
+        tail.clock.advance(WEEK_SECONDS)
+        tail.step()
+
+    assert tail.source.forgettable() == []
+
+
+def test_a_file_read_to_its_end_and_deleted_is_forgotten_after_a_week(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    log.unlink()
+    tail.settle()
+    tail.settle()
+    (file_id,) = tail.states
+    assert tail.source.forgettable() == []
+
+    tail.clock.advance(WEEK_SECONDS)
+    tail.step()
+
+    assert tail.source.forgettable() == [file_id]
 
 
 # -- many files ------------------------------------------------------------------------------------------------

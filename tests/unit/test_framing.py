@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from monitor.core.input_config import InputConfig
 from monitor.core.records import Chunk, Origin, RawBatch
 from monitor.ingest.framing import Framer
+from tests.framing_reference import Expected, reference
 
 ORIGIN = Origin("f", 0, "/var/log/x")
 CAP = 8
@@ -30,44 +33,19 @@ def lines(batches: list[RawBatch]) -> list[str]:
     return [batch.line(row) for batch in batches for row in range(len(batch))]
 
 
-def flat(batches: list[RawBatch]) -> list[tuple[int, str, bool]]:
+def flat(batches: list[RawBatch]) -> list[Expected]:
     return [
-        (int(batch.offsets[row]), batch.line(row), bool(batch.truncated[row]))
+        Expected(int(batch.offsets[row]), batch.line(row), bool(batch.truncated[row]))
         for batch in batches
         for row in range(len(batch))
     ]
-
-
-def reference(data: bytes, cap: int) -> list[tuple[int, str, bool]]:
-    """The slow and obvious way to frame a whole file."""
-    found: list[tuple[int, str, bool]] = []
-    offset = 0
-    for line in data.split(b"\n") if not data.endswith(b"\n") else data[:-1].split(b"\n"):
-        content = line.removesuffix(b"\r")
-        kept = content[:cap]
-        if len(content) > cap:
-            kept = kept[: len(kept) - _unfinished_bytes(kept)]
-        if offset == 0:
-            kept = kept.removeprefix(b"\xef\xbb\xbf")
-        found.append((offset, kept.decode("utf-8", errors="replace"), len(content) > cap))
-        offset += len(line) + 1
-    return found if data else []
-
-
-def _unfinished_bytes(text: bytes) -> int:
-    for back in range(1, min(3, len(text)) + 1):
-        lead = text[-back]
-        if lead >= 0xC0:
-            return back if back < (2 if lead < 0xE0 else 3 if lead < 0xF0 else 4) else 0
-        if lead < 0x80:
-            return 0
-    return 0
 
 
 def assert_promises(batch: RawBatch) -> None:
     batch.data.decode("utf-8")
     gaps = [batch.data[batch.ends[i] : batch.starts[i + 1]] for i in range(len(batch) - 1)]
     assert set(gaps) <= {b"\n", b"\r\n"}
+    assert (batch.starts <= batch.ends).all()
     assert batch.data[: batch.starts[0]] == b""
     assert batch.data[batch.ends[-1] :] in {b"", b"\n", b"\r\n", b"\r"}
 
@@ -76,26 +54,48 @@ pieces_of_bytes = st.lists(
     st.one_of(
         st.sampled_from([b"\n", b"\r\n", b"\r", b"\xef\xbb\xbf", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"\xff", b"\x00"]),
         st.binary(max_size=12),
+        st.sampled_from(["é;".encode(), b"\n\n", b"\x83\x5c", b"\x81\x30\x81\x30", b"\0\0\0", b"\n\0", b"\0\n"]),
+        st.sampled_from([text.encode("utf-16-le") for text in ("\ufeff", "ab\n", "\r\n", "é\r\n", "\U0001f600")]),
+        st.sampled_from([text.encode("utf-16-be") for text in ("\ufeff", "abcde\n", "\r\n", "é\r\n", "\0")]),
         st.sampled_from([b"abcdefg", b"abcdefgh", b"abcdefghi", b"abcdefgh\r\n", b"abcdefgh\r\r\n"]),
     ),
     max_size=14,
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(pieces=pieces_of_bytes, cuts=st.lists(st.integers(0, 60), max_size=8), batch_records=st.integers(1, 5))
-@example(pieces=[b"abcdefgh\r\n"], cuts=[9], batch_records=1)
-@example(pieces=[b"abcdefgh", b"\xc3\xa9\r\n", b"x\xff"], cuts=[1, 9, 10, 11], batch_records=2)
-def test_any_split_into_chunks_gives_the_same_records(pieces: list[bytes], cuts: list[int], batch_records: int) -> None:
+FORMS = [
+    InputConfig(encoding=encoding, delimiter=delimiter)
+    for encoding, delimiter in (
+        ("utf-8", "\n"), ("utf-8-sig", "\n"), ("utf-8", "\r\n"), ("utf-8", "\0"), ("utf-8", "\n\n"), ("utf-8", "\r"),
+        ("utf-8", "é;"), ("utf-16", "\n"), ("utf-16-le", "\r\n"), ("utf-16-be", "\n"), ("latin-1", "\n"),
+        ("cp1252", "\0"), ("shift-jis", "\n"), ("gb18030", "\r\n"), ("ascii", "\n"),
+    )
+]  # fmt: skip
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    form=st.sampled_from(FORMS),
+    pieces=pieces_of_bytes,
+    cuts=st.lists(st.integers(0, 60), max_size=8),
+    batch_records=st.integers(1, 5),
+)
+@example(form=FORMS[0], pieces=[b"abcdefgh\r\n"], cuts=[9], batch_records=1)
+@example(form=FORMS[0], pieces=[b"abcdefgh", b"\xc3\xa9\r\n", b"x\xff"], cuts=[1, 9, 10, 11], batch_records=2)
+@example(form=FORMS[0], pieces=[b"\0" * 20, b"abc\n"], cuts=[3, 7], batch_records=1)
+@example(form=FORMS[0], pieces=[b"a\n", b"\0" * 20, b"\n\0"], cuts=[], batch_records=5)
+def test_any_split_into_chunks_gives_the_same_records(
+    form: InputConfig, pieces: list[bytes], cuts: list[int], batch_records: int
+) -> None:
     data = b"".join(pieces)
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     chunks = [data[a:b] for a, b in pairwise(places)] or [b""]
 
-    whole = frame(data, framer=Framer(CAP))
-    split = frame(*chunks, framer=Framer(CAP, batch_records))
+    whole = frame(data, framer=Framer(CAP, form=form))
+    split = frame(*chunks, framer=Framer(CAP, batch_records, form))
 
-    assert flat(split) == flat(whole) == reference(data, CAP)
-    for field in ("replaced_bytes", "dropped_bytes"):
+    assert flat(split) == flat(whole) == reference(data, CAP, form)
+    for field in ("replaced_bytes", "dropped_bytes", "skipped_bytes"):
         assert sum(getattr(b, field) for b in split) == sum(getattr(b, field) for b in whole)
     for batch in split:
         assert_promises(batch)
@@ -103,21 +103,34 @@ def test_any_split_into_chunks_gives_the_same_records(pieces: list[bytes], cuts:
         assert batch.tail == data[max(0, batch.next_offset - 256) : batch.next_offset]
 
 
-@settings(max_examples=100, deadline=None)
-@given(pieces=pieces_of_bytes, size=st.integers(1, 9))
-def test_raw_ranges_cover_the_input_exactly(pieces: list[bytes], size: int) -> None:
+@settings(max_examples=200, deadline=None)
+@given(form=st.sampled_from(FORMS), pieces=pieces_of_bytes, size=st.integers(1, 9))
+def test_raw_ranges_cover_the_input_exactly(form: InputConfig, pieces: list[bytes], size: int) -> None:
     data = b"".join(pieces)
 
-    batches = frame(*[data[i : i + size] for i in range(0, len(data), size)] or [b""], framer=Framer(CAP))
+    batches = frame(*[data[i : i + size] for i in range(0, len(data), size)] or [b""], framer=Framer(CAP, form=form))
 
     reached = 0
     for batch in batches:
         assert batch.offsets[0] == reached
-        boundaries = [*batch.offsets[1:].tolist(), batch.next_offset]
-        assert all(data[b - 1 : b] == b"\n" or b == len(data) for b in boundaries)
         assert batch.input_bytes == batch.next_offset - reached
         reached = batch.next_offset
     assert reached == len(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(form=st.sampled_from(FORMS), pieces=pieces_of_bytes, batch_records=st.integers(1, 3))
+def test_what_follows_any_commit_is_read_the_same_after_a_restart(
+    form: InputConfig, pieces: list[bytes], batch_records: int
+) -> None:
+    data = b"".join(pieces)
+    records = reference(data, CAP, form)
+
+    for batch in frame(data, framer=Framer(CAP, batch_records, form)):
+        rest = Chunk(replace(ORIGIN, head=data), batch.next_offset, data[batch.next_offset :], final=True)
+        again = flat(Framer(CAP, form=form).push(rest))
+
+        assert again == [record for record in records if record.offset >= batch.next_offset]
 
 
 def test_an_unfinished_record_waits_for_its_delimiter() -> None:
@@ -163,8 +176,16 @@ def test_a_character_split_over_chunks_stays_whole() -> None:
     assert (lines(batches), batches[0].replaced_bytes) == (["café"], 0)
 
 
-def test_nul_bytes_stay() -> None:
-    assert lines(frame(b"a\0b\n\0\0\n")) == ["a\0b", "\0\0"]
+def test_nul_bytes_within_a_record_stay() -> None:
+    assert lines(frame(b"a\0b\nc\0\n")) == ["a\0b", "c\0"]
+
+
+def test_a_hole_before_a_record_is_left_out_and_counted() -> None:
+    batches = frame(b"one\n" + bytes(10), bytes(20), b"\0two\nthree\n")
+
+    assert lines(batches) == ["one", "two", "three"]
+    assert sum(batch.skipped_bytes for batch in batches) == 31
+    assert [batch.offsets.tolist() for batch in batches] == [[0], [4, 39]]
 
 
 def test_a_byte_order_mark_is_dropped_at_file_offset_0_only() -> None:

@@ -12,7 +12,7 @@ import pytest
 from monitor.app.gate import Trial, refusal
 from monitor.cli import execute
 from monitor.core.errors import AemonitorError
-from monitor.model.bundle import current_version
+from monitor.model.versions import current_version
 
 BENIGN: list[dict[str, object]] = [
     {"mode": ("idle", "busy")[i % 2], "load": 10 + 20 * (i % 2) + i * 7 % 5, "power": 100 + 200 * (i % 2) + i * 7 % 5}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from monitor.app.init import draft_config, read_sample, stream_name, write_config
 from monitor.core.errors import CannotCreateError, NoInputError
 from monitor.plugins import load_config_text
+from monitor.training.continuation import first_line
 from monitor.training.inference import Draft, infer
 from tests.framed import framed
 
@@ -83,20 +85,61 @@ def test_what_says_nothing_is_left_out_with_the_reason() -> None:
             "pid": chance.randrange(30_000),
             "trace": f"{chance.getrandbits(128):032x}",
             "never": None,
+            "broken": math.nan,
+            "ticket": f"T-{i:06d}",
+            "token": f"{chance.getrandbits(96):x}".translate(LETTERS),
             "mode": "abc"[i % 3],
             "mode_again": "xyz"[i % 3],
         }
     )
 
     found = reasons(draft)
-    assert kinds(draft).keys() | found.keys() == {"value", "seen", "pid", "trace", "never", "mode", "mode_again"}
+    assert kinds(draft).keys() | found.keys() == {
+        "value",
+        "seen",
+        "pid",
+        "trace",
+        "never",
+        "mode",
+        "mode_again",
+        "broken",
+        "ticket",
+        "token",
+    }
     assert kinds(draft)["value"] == "numeric"
     assert "only ever grows" in found["seen"]
     assert "by its name" in found["pid"]
     assert "opaque" in found["trace"]
     assert "never occurs" in found["never"]
+    assert found["broken"] == "not one finite number in the sample"
+    assert found["ticket"].startswith("unique in nearly every record (400 distinct of 400), and alike but for numbers")
+    assert found["token"].startswith("unique in nearly every record (400 distinct of 400), and its characters are as")
     (again,) = {"mode", "mode_again"} & found.keys()  # fields come in no promised order
     assert "says the same as mode" in found[again]
+
+
+def test_what_people_type_is_learned_though_it_hardly_repeats() -> None:
+    towns, streets = ("madrid", "toledo", "sevilla", "granada"), ("calle", "avenida", "plaza", "camino")
+    draft = json_sample(
+        lambda i: {"answer": f"{chance.choice(towns)},{chance.choice(streets)}:{i}{chance.choice(towns)}"}
+    )
+
+    (answer,) = draft.features
+    assert answer.kind == "text"
+    assert re.fullmatch(r"400 distinct of 400; a character foretells [5-9]\d% of the next one", answer.reason)
+
+
+def test_few_unique_texts_tell_nothing() -> None:
+    draft = json_sample(lambda i: {"load": i * i % 7, "answer": "abcdefghijklmnopqrstuvwxyz"[i % 20 :] * 2}, count=20)
+
+    assert reasons(draft)["answer"].startswith("unique in nearly every record (20 distinct of 20)")
+
+
+def test_fields_of_the_format_that_never_occur_are_left_out() -> None:
+    line = '10.0.0.{} - - [01/Jan/2026:00:00:{:02d} +0000] "GET /item/{} HTTP/1.1" 200 {} "-" "curl/8"'
+    draft = infer(framed(*(line.format(i % 9, i % 60, i % 7, 100 + i % 50) for i in range(300))))
+
+    assert {name for name, reason in reasons(draft).items() if "never occurs" in reason} >= {"referer", "user", "ident"}
 
 
 @pytest.mark.parametrize(
@@ -220,3 +263,35 @@ def test_the_past_counts_only_where_records_are_in_the_order_of_time(backwards: 
 
 def test_a_few_records_say_nothing_of_the_past() -> None:
     assert kinds(json_sample(lambda i: {"load": i + chance.random()}, count=50))["load"] == "numeric"
+
+
+def test_records_of_several_lines_are_seen_where_first_lines_begin_with_a_time(tmp_path: Path) -> None:
+    trace = "\njava.io.IOException: gone\n\tat shop.Pool.take(Pool.java:7)\n\tat shop.Run.run(Run.java:9)"
+    lines = [
+        f"2026-01-01 00:{i // 60:02d}:{i % 60:02d} {['INFO', 'WARN'][i % 2]} order {i * 7919} put{trace * (i % 9 == 4)}"
+        for i in range(400)
+    ]
+    log = tmp_path / "shop.log"
+    log.write_text("\n".join(lines) + "\n")
+
+    text, draft = draft_config([str(log)], stream=None, state_dir=None, listen=None)
+
+    (stream,) = load_config_text(text, "test").streams.values()
+    assert stream.input.multiline is not None
+    assert (draft.records, draft.unparsed, draft.time) == (400, 0, "time")
+    assert "message" in kinds(draft)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"2026-01-01 00:00:{i % 60:02d} INFO order {i} stored" for i in range(99)],
+        ["{", *('  "a": 1,' for _ in range(50)), "}"] * 9,
+        [
+            f"2026-01-01 00:00:{i % 60:02d} order {i} stored" if i % 3 else f"order {i} of another log"
+            for i in range(99)
+        ],
+    ],
+)
+def test_each_line_is_a_record_where_nothing_shows_clearly_that_it_is_not(lines: list[str]) -> None:
+    assert first_line(framed(*lines)) is None

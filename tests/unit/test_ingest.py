@@ -16,6 +16,7 @@ import pytest
 
 from monitor.core.clock import ManualClock
 from monitor.core.errors import DataError, NoInputError, PermissionDeniedError
+from monitor.core.input_config import InputConfig, MultilineConfig
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch
 from monitor.ingest.framing import Framer
 from monitor.ingest.reading import BLOCK_BYTES, Ingest, TimeColumn, read_files, wanted_fields
@@ -207,3 +208,25 @@ def test_every_field_is_wanted_once_and_in_order() -> None:
         Field("z", FieldType.TEXT),
     ]
     assert wanted_fields([], time=None, key=None) == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        InputConfig(multiline=MultilineConfig(continuation="[37] café")),
+        InputConfig(encoding="utf-16", delimiter="\r\n"),
+        InputConfig(encoding="cp1252", delimiter="\0"),
+    ],
+)
+def test_every_form_of_input_is_the_same_by_file_gzip_and_pipe(tmp_path: Path, form: InputConfig) -> None:
+    text = CONTENT[:-1].decode().replace("\r\n", "\r\n" if form.delimiter == "\n" else form.delimiter)
+    content = text.encode(form.encoding) + b"\xff\0\n"
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed").write_bytes(gzip.compress(content))
+
+    from_file = list(read_files([tmp_path / "plain"], form=form))
+
+    assert same(list(read_files([tmp_path / "packed"], form=form)), from_file)
+    assert same(list(read_files(["-"], form=form, stdin=io.BytesIO(content))), from_file)
+    assert sum(map(len, from_file)) > 10_000
+    assert from_file[-1].next_offset == len(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import OrderedDict
 from typing import Any
 
@@ -54,11 +55,10 @@ def test_a_time_before_the_previous_one_is_no_gap_at_all() -> None:
 
 
 def test_records_without_a_time_are_passed_over() -> None:
-    gaps, missing, first = gaps_of(records(times=[10.0, math.nan, 13.0]), memory_of(9))
+    gaps, missing = gaps_of(records(times=[10.0, math.nan, 13.0]), memory_of(9))
 
     np.testing.assert_array_equal(gaps, [math.nan, math.nan, 3.0])
     assert missing.tolist() == [False, True, False]
-    assert first.tolist() == [True, False, False]
 
 
 def test_keys_seen_longest_ago_are_forgotten_first() -> None:
@@ -118,24 +118,37 @@ def test_a_long_silence_is_beyond_everything_benign() -> None:
     assert said.benign_range.endswith(" s")
 
 
-def test_a_few_first_records_read_as_average() -> None:
-    encoding = fitted()
+def test_the_first_record_of_a_key_reads_as_average_however_many_benign_data_have() -> None:
+    keys = [str(i) for i in range(20)] * 3
+    encoding = encoder("interarrival").fit(records(times=[float(i * (i % 7 + 1)) for i in range(60)], keys=keys))
 
-    columns, novelty = encode(encoding, records(times=[5.0]))
+    columns, novelty = encode(encoding, records(times=[5.0], keys=["new"]))
 
     assert encoding.columns == ("value",)
     assert columns.tolist() == [[0.0]]
     assert not novelty.any()
 
 
-def test_many_first_records_have_a_column() -> None:
-    keys = [str(i) for i in range(20)] * 3
-    encoding = encoder("interarrival").fit(records(times=[float(i * (i % 7 + 1)) for i in range(60)], keys=keys))
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ([5.0], "none: the first record of this key"),
+        ([0.0, 12.5], "12.5 s"),
+        ([0.0, 1e9], r"beyond 13[\d.]+ s"),
+        ([0.0, math.nan], "missing"),
+    ],
+)
+def test_the_gap_itself_is_told_since_no_field_has_it(times: list[float], told: str) -> None:
+    found = finding(fitted(), records(times=times))
 
-    columns, _ = encode(encoding, records(times=[1.0, 3.0], keys=["new", "new"]))
+    assert re.fullmatch(told, str(found.actual))
 
-    assert encoding.columns == ("value", "first of its key")
-    assert columns[:, 1].tolist() == [1.0, 0.0]
+
+@pytest.mark.parametrize(("times", "told"), [([0.0, 10.0], "10 s"), ([0.0, 15.0], "not 10 s")])
+def test_a_gap_that_never_varied_is_told(times: list[float], told: str) -> None:
+    constant = encoder("interarrival").fit(records(times=[10.0 * i for i in range(50)]))
+
+    assert finding(constant, records(times=times)).actual == told
 
 
 def test_a_stream_without_event_time_has_nothing_to_learn() -> None:

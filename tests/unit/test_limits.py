@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.core.config import AlertConfig, ScoreConfig
-from monitor.training.limits import blend_range
+from monitor.training.limits import rarity_range
 from tests.records import records
 
 RARITY = np.random.default_rng(1).exponential(0.43, 2000)
@@ -14,8 +14,8 @@ SCORE = ScoreConfig(average=1)
 
 
 def test_the_threshold_is_measured_from_the_best_record_to_the_limit() -> None:
-    at_one, of_one = blend_range(RARITY, HELD_OUT, SCORE, AlertConfig())
-    above, limit = blend_range(RARITY, HELD_OUT, SCORE, AlertConfig(threshold=1.25))
+    at_one, of_one = rarity_range(RARITY, HELD_OUT, SCORE, AlertConfig())
+    above, limit = rarity_range(RARITY, HELD_OUT, SCORE, AlertConfig(threshold=1.25))
 
     assert above == at_one
     assert above.score(np.array([limit.value])).tolist() == [1.25]
@@ -23,7 +23,7 @@ def test_the_threshold_is_measured_from_the_best_record_to_the_limit() -> None:
 
 
 def test_without_a_threshold_of_its_own_the_limit_is_that_of_the_rate() -> None:
-    found, limit = blend_range(RARITY, HELD_OUT, SCORE, AlertConfig(false_alarm_rate=0.05))
+    found, limit = rarity_range(RARITY, HELD_OUT, SCORE, AlertConfig(false_alarm_rate=0.05))
 
     assert (limit.kind, limit.value) == ("rate", found.limit)
     assert limit.share <= 0.05

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from monitor.core.errors import DataError
 from monitor.scoring.panel import Panel, padded, panel_widths
-from monitor.training.panel_fitting import STEPS, STEPS_LEAST, fit_panel, steps_of
+from monitor.training.panel_fitting import MORE_STEPS, STEPS, STEPS_LEAST, fit_panel, steps_of
 
 SEEN, FEATURES = 8, 2
 HIDDEN = torch.eye(FEATURES).repeat_interleave(SEEN // FEATURES, 1)
@@ -83,7 +83,7 @@ def test_progress_is_told_to_the_last_step() -> None:
     _, steps = fitted(twins(100))
 
     numbers, totals, losses = zip(*steps, strict=True)
-    assert set(totals) == {numbers[-1]} == {STEPS}
+    assert set(totals) == {numbers[-1]} == {MORE_STEPS}
     assert list(numbers) == sorted(set(numbers))
     assert losses[-1] < losses[0] / 3
 
@@ -115,7 +115,8 @@ def test_steps_are_bounded(seen: int, members: int, records: int) -> None:
 def test_small_panels_take_as_many_steps_as_their_records_need() -> None:
     widths = panel_widths(8, 8)
 
-    assert steps_of(widths, 1, 10) == STEPS
+    assert steps_of(widths, 1, 10) == MORE_STEPS
+    assert steps_of(panel_widths(64, 64), 3, 10) == STEPS
     assert steps_of(widths, 1, 64_000) == 10_000
     assert steps_of(panel_widths(4096, 4096), 16, 64_000) == STEPS_LEAST
 

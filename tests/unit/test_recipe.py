@@ -12,6 +12,7 @@ from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.encoders import numeric
 from monitor.model.autoencoder import Autoencoder
+from monitor.model.calibration import method_of
 from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch, History
 from monitor.model.inference import Inference, field_errors
@@ -34,7 +35,11 @@ def constant_network(answer: list[float]) -> Inference:
     return Inference(module, Layout.of([("f", len(answer), 1)]))
 
 
-BLEND = Judging(ScoreConfig(method="blend", members=1), AlertConfig())
+RARITIES = {
+    method: Judging(ScoreConfig.model_validate({"method": method, "members": 1}), AlertConfig())
+    for method in ("field", "masked", "blend")
+}
+BLEND = RARITIES["blend"]
 
 
 def trained(model: dict[str, object], judging: Judging = L1, rows: int = 200) -> Trained:
@@ -91,14 +96,17 @@ def test_without_a_split_all_records_train_and_calibrate() -> None:
     assert (data.train, data.early_stop, data.calibration) == (200, 0, 200)
 
 
-def test_the_l1_score_is_the_same_whatever_else_scores() -> None:
-    plain, blend = trained({"epochs": 3}), trained({"epochs": 3}, BLEND)
+@pytest.mark.parametrize("method", RARITIES)
+def test_the_l1_score_is_the_same_whatever_else_scores(method: str) -> None:
+    options: dict[str, object] = {"epochs": 3, "masking": 0.1}
+    plain, blend = trained(options), trained(options, RARITIES[method])
     matrix = plain.features.encode(records(a=[50.0, 90.0, 7.0], b=[50.0, 10.0, 900.0]))
 
     alone = scorer_of(plain.contents, matrix.layout).score(matrix)
     beside = scorer_of(blend.contents, matrix.layout).score(matrix)
 
-    assert blend.contents.score is not None
+    assert method_of(blend.contents.score) == method
+    assert len(blend.contents.canary.scores) == len(blend.contents.canary.errors)
     assert plain.contents.calibration == blend.contents.calibration
     assert np.array_equal(alone.scores, alone.l1)
     assert np.array_equal(beside.l1, alone.l1)
@@ -106,18 +114,21 @@ def test_the_l1_score_is_the_same_whatever_else_scores() -> None:
     assert not np.array_equal(beside.scores, beside.l1)
 
 
-def test_with_few_records_to_hold_out_the_score_is_the_plain_l1() -> None:
-    enough, few = (trained({"epochs": 1}, BLEND, rows=rows).contents for rows in (120, 60))
+@pytest.mark.parametrize("method", RARITIES)
+def test_with_few_records_to_hold_out_the_score_is_the_plain_l1(method: str) -> None:
+    enough, few = (trained({"epochs": 1}, RARITIES[method], rows=rows).contents for rows in (120, 60))
 
     assert enough.data.calibration >= LEAST > few.data.calibration
     assert (enough.score is None, few.score is None) == (False, True)
     assert few.evidence == {}
 
 
-def test_of_constants_alone_the_score_is_the_plain_l1() -> None:
+@pytest.mark.parametrize("method", RARITIES)
+def test_of_constants_alone_the_score_is_the_plain_l1(method: str) -> None:
     encoders = {"a": numeric.build(numeric.Config(), "a")}
 
-    contents = train("s", records(a=[1.0] * 300), encoders, ModelConfig(), BLEND, CPU, lambda _epoch: None).contents
+    benign, judging = records(a=[1.0] * 300), RARITIES[method]
+    contents = train("s", benign, encoders, ModelConfig(), judging, CPU, lambda _epoch: None).contents
 
     assert contents.score is None
     assert type(scorer_of(contents, contents.layout)) is L1Scorer

@@ -22,9 +22,9 @@ from monitor.reporting.wording import percent
 from tests.support_evaluations import corruptions, evaluation, full, pictures, two_classes
 
 HOSTILE = "</svg></title><script>alert(1)</script>\x1b[31m\x00 $\\frac{ {{ 7*7 }} {% raise %} 数字" + "x" * 5000
-ALL = {"confusion", "scores", "distribution", "roc", "precision_recall", "sweep", "events", "corruption", "pictures",
-       "loss"}  # fmt: skip
-SOME = {"confusion", "scores", "distribution", "events", "pictures"}
+ALL = {"confusion", "scores", "distribution", "roc", "precision_recall", "sweep", "events", "corruption", "planted",
+       "pictures", "loss"}  # fmt: skip
+SOME = {"confusion", "scores", "distribution", "events", "planted", "pictures"}
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
 

@@ -5,9 +5,11 @@ import pytest
 
 from monitor.app.gate import Trial
 from monitor.app.retrain_report import Report, check_published
+from monitor.app.suspicions import Suspicion
 from monitor.cli.progress import progress_bars
 from monitor.core.errors import TryLaterError
 from monitor.core.limit import Daily, Limit
+from monitor.model.history import Candidate
 
 REPORT = Report(
     stream="web",
@@ -129,3 +131,18 @@ def test_a_short_computation_leaves_no_line_in_a_journal(capsys: pytest.CaptureF
         progress("scoring", 10, 10, "")
 
     assert capsys.readouterr().err == ""
+
+
+def test_the_kind_of_network_and_the_bottlenecks_tried_are_named() -> None:
+    text = changed(network="gru", candidates=(Candidate(2, 0.31), Candidate(4, 0.052)))
+
+    assert "  network    gru 9-4-2-4-9 and 4 novelty" in text
+    assert "\n  bottleneck 2: of the variation of held-out records is left 31.0% with 2, 5.2% with 4\n" in text
+    assert "bottleneck" not in changed(candidates=(Candidate(2, 0.31),))
+
+
+def test_suspects_are_listed_before_what_was_learned_without_them() -> None:
+    text = changed(suspects=(Suspicion("a.log", 7, 99, "train", 31.4, "level"),))
+
+    assert "  suspected  records left out (model.trim): 1, of them held out: 0\n" in text
+    assert "             a.log:7: 31.4 times the usual error, most in level\n  network" in text

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from monitor.core.accounting import Position
 from monitor.core.clock import ManualClock
 from monitor.core.errors import UnavailableError
 from monitor.core.records import Origin, RawBatch
@@ -48,14 +50,44 @@ def test_the_queue_is_drained_only_when_everything_taken_is_done() -> None:
     queue = ByteQueue(limit_bytes=1000)
     queue.put(batch(1))
     queue.put(batch(1))
-    queue.take(max_records=100, timeout_seconds=0)
+    first, second = queue.take(max_records=100, timeout_seconds=0)
     assert not queue.drained(timeout_seconds=0)
-    queue.done(1)
+    queue.done([first])
     assert not queue.drained(timeout_seconds=0)
 
-    queue.done(1)
+    queue.done([second])
 
     assert queue.drained(timeout_seconds=0)
+
+
+def sighting() -> Queued:
+    return Queued("web", sightings=(Position(Origin("f", 0, "f"), 0, b""),))
+
+
+def test_what_is_withdrawn_is_no_longer_waited_for_and_where_files_began_stays() -> None:
+    queue = ByteQueue(limit_bytes=1000)
+    for item in (batch(2), sighting(), replace(batch(2), stream="db"), batch(3)):
+        queue.put(item)
+    taken = queue.take(max_records=1, timeout_seconds=0)
+    finder = threading.Timer(0.05, lambda: queue.done([*taken, *queue.take(max_records=0, timeout_seconds=0)]))
+    finder.start()  # the scorer: commits what it took, and then what was found
+
+    assert queue.withdraw(["web"], timeout_seconds=30)
+
+    assert queue.size() == (4, 1)
+    assert [item.stream for item in queue.take(max_records=100, timeout_seconds=0)] == ["db"]
+
+
+def test_nothing_is_withdrawn_when_what_was_taken_cannot_be_committed() -> None:
+    queue = ByteQueue(limit_bytes=1000)
+    for records in (1, 2, 3):
+        queue.put(batch(records))
+    queue.take(max_records=1, timeout_seconds=0)
+
+    assert not queue.withdraw(["web"], timeout_seconds=0)
+
+    assert queue.size() == (10, 2)
+    assert [item.records for item in queue.take(max_records=100, timeout_seconds=0)] == [2, 3]
 
 
 class ListOutbox:
@@ -117,6 +149,28 @@ def test_what_a_sink_refuses_is_not_acknowledged() -> None:
     assert run_sender(sink, outbox) == []
 
     assert (sink.taken, outbox.acknowledged) == ([], 0)
+
+
+def test_alerts_the_sink_took_are_not_sent_again_when_only_the_acknowledgement_fails() -> None:
+    class FullDisk(ListOutbox):
+        def acknowledge(self, sink: str, sequence: int) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise UnavailableError("the disk is full")
+            super().acknowledge(sink, sequence)
+
+        failures = 2
+
+    sink, outbox = FlakySink(refusals=0), FullDisk(3)
+    plan = SinkPlan("ops", None, lambda: sink, ("web",))
+    sender = Sender(plan, outbox, Telemetry(ManualClock()), lambda error: None)
+    sender.start()
+    while outbox.acknowledged < 3:
+        sender.join(0.01)
+    sender.stop()
+    sender.join(10)
+
+    assert sink.taken == [alert for _, alert in outbox.alerts]
 
 
 def test_a_sender_that_dies_says_so_and_closes_its_sink() -> None:

@@ -166,7 +166,8 @@ def test_two_runs_have_ids_of_their_own(pipe: Pipe) -> None:
 
 
 def test_ids_of_earlier_runs_may_be_forgotten(pipe: Pipe) -> None:
-    assert pipe.source.missing == ["stdin-earlier"]
+    assert pipe.source.forgettable() == ["stdin-earlier"]
+    assert pipe.source.forgettable() == []
     pipe.source.committed(position(3))
 
 

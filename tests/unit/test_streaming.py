@@ -209,19 +209,24 @@ def test_a_key_that_never_moved_and_does_is_the_loudest() -> None:
     keys = ["a", "b"] * 100
     fitting = encoder("streaming").fit(records(x=[1.0, 2.0] * 100, keys=keys))
 
-    batch = records(x=[1.0, 1.0, 2.0], keys=["a", "a", "a"])
+    batch = records(x=[1.0] * 5 + [2.0], keys=["a"] * 6)
 
     assert fitting.columns == ("value",)
-    assert encode(fitting, batch)[1].max(axis=1).tolist() == [0.0, 0.0, pytest.approx(7.6, abs=0.5)]
+    assert encode(fitting, batch)[1].max(axis=1).tolist() == [0.0] * 5 + [pytest.approx(7.6, abs=0.5)]
     assert finding(fitting, batch).reason == (
         "difference from its recent average: changed: always 0 in 200 benign records"
     )
 
 
-def test_the_first_record_of_a_key_reads_as_average() -> None:
-    columns, novelty = encode(fitted(), records(x=[58.0]))
+def test_the_first_records_of_a_key_read_as_such_values_usually_do() -> None:
+    columns, novelty = encode(fitted(), records(x=[58.0] * 5 + [56.0]))
+    benign = encode(fitted(), records(x=walk()))[0]
 
-    assert columns[0, 1:].tolist() == [0.0, 0.0]
+    assert (columns[1:5] == columns[0]).all()
+    for column in (1, 2):
+        line = np.polyfit(benign[5:, 0], benign[5:, column], 1)
+        assert columns[0, column] == pytest.approx(np.polyval(line, columns[0, 0]), abs=0.02)
+    assert columns[5, 1] < columns[0, 1]  # from here on it is compared with its own past
     assert not novelty.any()
 
 

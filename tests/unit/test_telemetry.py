@@ -455,3 +455,51 @@ def test_the_overview_shows_each_stream_as_it_stands(telemetry: Telemetry) -> No
 
     assert (web.name, web.version, web.threshold, web.read, web.scored, web.lag_bytes) == ("web", "v1", 0.7, 2, 2, 10)
     assert (last.name, last.version, last.threshold) == ("z", None, None)
+
+
+# -- what was expected and what came ---------------------------------------------------------------------------
+
+
+def test_what_is_recent_leaves_the_windows_by_itself(telemetry: Telemetry, clock: ManualClock) -> None:
+    def recent(window: str) -> tuple[float, float]:
+        return (
+            value(telemetry, "recent_records_scored", stream="web", window=window),
+            value(telemetry, "recent_alert_episodes", stream="web", window=window),
+        )
+
+    stream = telemetry.stream("web")
+    stream.restored(Counts(read=900, scored=900, episodes=90))  # of earlier runs
+    stream.batch(Counts(read=5, scored=5, episodes=2), scores(*[0.5] * 5), {})
+    clock.advance(1_800)
+    stream.batch(Counts(read=3, scored=3, episodes=1), scores(*[0.5] * 3), {})
+
+    assert (recent("1h"), recent("1d")) == ((8, 3), (8, 3))
+    clock.advance(1_900)
+    assert (recent("1h"), recent("1d")) == ((3, 1), (8, 3))
+    clock.advance(86_400)
+    assert (recent("1h"), recent("1d")) == ((0, 0), (0, 0))
+    assert value(telemetry, "alert_episodes_total", stream="web") == 93
+
+
+def test_a_threshold_that_follows_is_shown_as_it_stands(telemetry: Telemetry, caplog: pytest.LogCaptureFixture) -> None:
+    full(telemetry)
+
+    with caplog.at_level("INFO"):
+        telemetry.stream("web").threshold_moved(0.7, 0.9, "exceeded in 8 of the last 15 periods")
+
+    assert value(telemetry, "threshold", stream="web") == 0.9
+    assert value(telemetry, "threshold_changes_total", stream="web") == 1
+    assert ("aemonitor_score_bucket", frozenset({("stream", "web"), ("le", "0.7")})) in scraped(telemetry)
+    (event,) = [record for record in caplog.records if record.msg == "threshold_moved"]
+    assert vars(event)["fields"] == {
+        "stream": "web", "old": 0.7, "new": 0.9, "because": "exceeded in 8 of the last 15 periods",
+    }  # fmt: skip
+
+
+def test_a_memory_that_is_dropped_is_called_by_a_name_a_person_can_read(
+    telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("gap", "\0limit", ""):
+        telemetry.stream("web").memory_dropped(name, f"reason {len(caplog.records)}")
+
+    assert [vars(record)["fields"]["feature"] for record in caplog.records] == ["gap", "limit", "scores"]

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from monitor.core.errors import DataError
 from monitor.core.novelty import changed, never
-from monitor.core.protocols import FittedEncoder
+from monitor.core.protocols import FittedEncoder, QuotingEncoder
 from monitor.encoders import text
 from monitor.encoders._passages import FittedPassages
 from monitor.encoders.text import Config
@@ -183,6 +183,25 @@ def test_the_oddest_passage_can_be_quoted(log: FittedEncoder) -> None:
     assert log.oddest("session opened for %3Cb%3E (uid=3)") == "for <b> (uid"
     assert log.oddest("a\x1b[") == "a\\x1b["
     assert log.oddest("") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("session opened for alice (uid=1' OR 1=1)", "1' OR 1=1"),
+        ("session opened for alice (uid=\x1b[2J\x1b[31m)", "\\x1b[2J\\x1b[31m"),
+        ("session opened for alice (uid=7)", ""),  # nothing is new
+        ("' OR 1", ""),  # that is all of it
+        (f"session closed after {'9' * 500} s", ""),  # only long
+    ],
+)
+def test_an_alert_quotes_the_part_of_a_text_that_is_new(log: FittedEncoder, text: str, quoted: str) -> None:
+    assert isinstance(log, QuotingEncoder)
+    passage = log.quote(text, encode(log, text)[1][0])
+
+    assert (quoted in passage) if quoted else not passage
+    assert passage.isprintable()
+    assert len(passage) <= 60
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from monitor.core.clock import ManualClock
 from monitor.core.errors import PermissionDeniedError, UnavailableError
 from monitor.telemetry import Telemetry
 from monitor.web import Health, Server
-from monitor.web.server import parse_listen
 from tests.unit.test_web import address, ask
 
 
@@ -104,18 +103,15 @@ def test_signal_handlers_are_left_alone(telemetry: Telemetry, health: Health) ->
     assert during == before
 
 
-@pytest.mark.parametrize(
-    ("listen", "expected"),
-    [("127.0.0.1:9464", ("127.0.0.1", 9464)), ("[::1]:0", ("::1", 0)), (":9464", ("", 9464)), ("a.b:1", ("a.b", 1))],
-)
-def test_listen_is_host_and_port(listen: str, expected: tuple[str, int]) -> None:
-    assert parse_listen(listen) == expected
-
-
 @pytest.mark.parametrize("listen", ["", "9464", "localhost", "::1:80", "a:-1", "a:65536", "a:٣", "a: 80", "[::1]"])
-def test_what_is_no_address_is_refused(listen: str) -> None:
-    with pytest.raises(UnavailableError, match=r"`server\.listen` is host:port, e\.g\. 127\.0\.0\.1:9464"):
-        parse_listen(listen)
+def test_what_is_no_address_is_refused(telemetry: Telemetry, health: Health, listen: str) -> None:
+    with pytest.raises(UnavailableError, match=r"^cannot listen on .*(expected HOST:PORT|stands in brackets)"):
+        Server(listen, telemetry, health)
+
+
+def test_a_server_that_is_off_has_no_address(telemetry: Telemetry, health: Health) -> None:
+    with pytest.raises(UnavailableError, match="cannot listen on 'none': it switches the server off"):
+        Server("none", telemetry, health)
 
 
 def test_an_address_of_another_host_is_refused(telemetry: Telemetry, health: Health) -> None:

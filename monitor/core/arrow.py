@@ -1,0 +1,28 @@
+"""pyarrow with its functions and its CSV reader, loaded when first used: a configuration is checked without them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["pa", "pc", "pv"]
+
+
+class _Late:
+    """A module by its name; whatever was asked of it once is kept."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(import_module(self._name), name)
+        setattr(self, name, found)
+        return found
+
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pv
+else:
+    pa, pc, pv = _Late("pyarrow"), _Late("pyarrow.compute"), _Late("pyarrow.csv")

@@ -1,0 +1,239 @@
+"""What a source tells of its files names the file and the right kind; what a mutation of the code got by with."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from monitor.core.clock import ManualClock
+from monitor.core.protocols import SourceContext
+from monitor.sources import stdin
+from monitor.sources._retries import LONGEST_SECONDS, Retries
+from monitor.sources._tailed import NotRegularError, open_regular
+from tests.support_files import (
+    Follower,
+    RecordedEvents,
+    compress,
+    copy,
+    copytruncate,
+    joined,
+    numbered,
+    rename,
+    replace_content,
+    truncate,
+    write,
+)
+
+OLD, NEW, LATE = numbered(0, 200, "old"), numbered(1000, 20, "new"), numbered(2000, 5, "late")
+HEADER = [b"#" * 10_240]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "access.log"
+
+
+def rotated(log: Path, number: int = 1) -> Path:
+    return log.with_name(f"{log.name}.{number}")
+
+
+def test_a_file_that_cannot_be_read_is_named(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    write(log, joined(NEW))
+    real, inode = os.pread, log.stat().st_ino
+
+    def refuse(fd: int, count: int, offset: int) -> bytes:
+        if os.fstat(fd).st_ino == inode:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(fd, count, offset)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", refuse)
+        tail.step()
+    tail.clock.advance(1)
+    tail.step()
+
+    assert {(path, error.errno) for path, error in tail.events.failures} == {(str(log), errno.EIO)}
+    assert tail.lines == [*OLD, *NEW]
+
+
+def test_a_compressed_part_that_was_never_seen_is_told_as_a_rename(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    tail.stop()
+    rename(log, rotated(log, 2))
+    write(log, joined(NEW))
+    rename(log, rotated(log, 1))
+    compress(rotated(log, 1))
+    write(log, joined(LATE))
+
+    tail.start()
+    for _ in range(3):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, *NEW, *LATE])
+    assert set(tail.events.rotations) == {(str(log), "rename")}
+
+
+def test_a_finished_file_that_comes_back_with_other_content_is_told(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(f"{log}*")
+    tail.step()
+    rename(log, rotated(log))
+    write(log, joined(NEW))
+    tail.settle()
+
+    replace_content(rotated(log), joined(LATE))
+    tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, *NEW, *LATE])
+    assert [reason for path, reason in tail.events.resets if path == str(rotated(log))] == ["shrunk"]
+
+
+@pytest.mark.parametrize("include", ["{}", "{}*"])
+def test_a_copy_that_ends_where_the_first_commit_was_is_known(log: Path, include: str) -> None:
+    write(log, joined(OLD))
+    tail = Follower(include.format(log))
+    tail.step()
+
+    copytruncate_after_reading(tail, log)
+    write(log, joined(LATE))
+    tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, *NEW, *LATE])
+
+
+def copytruncate_after_reading(tail: Follower, log: Path) -> None:
+    """What is written after the copy was made is read in the log before it is emptied."""
+    copy(log, rotated(log))
+    write(log, joined(NEW))
+    tail.source.read(0)
+    tail.step()
+    truncate(log)
+
+
+def test_a_slow_copy_of_what_was_read_before_a_downtime_is_gone_on_with(log: Path) -> None:
+    write(log, joined(HEADER + OLD))
+    tail = Follower(f"{log}*")
+    tail.step()
+    tail.stop()
+    write(log, joined(LATE))
+    whole = log.read_bytes()
+    copytruncate(log, rotated(log))
+    write(log, joined(HEADER + NEW))
+    os.truncate(rotated(log), len(joined(HEADER)) - 100)  # so far the copy has come: as the new log begins
+
+    tail.start()
+    tail.step()
+    write(rotated(log), whole[rotated(log).stat().st_size :])
+    tail.settle()
+    tail.settle()
+
+    assert sorted(tail.lines) == sorted([*HEADER, *OLD, *LATE, *HEADER, *NEW])
+    assert tail.events.adoptions == [str(log)]
+
+
+def test_a_late_write_to_a_file_that_cannot_be_opened_now_is_read_later(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    rename(log, rotated(log))
+    write(log, joined(NEW))
+    tail.settle()
+    write(rotated(log), joined(LATE))
+    real = os.open
+
+    def refuse(path: str, *options: int) -> int:
+        if path == str(rotated(log)):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        tail.step()
+    for _ in range(60):
+        tail.step()
+
+    assert tail.lines == [*OLD, *NEW, *LATE]
+
+
+def test_a_file_replaced_while_down_by_a_writer_that_went_on_where_it_was_has_its_hole_skipped(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log)
+    tail.step()
+    tail.stop()
+    replace_content(log, b"\0" * 5_000 + joined(NEW))
+
+    tail.start()
+    tail.settle()
+
+    assert tail.lines == [*OLD, *NEW]
+    assert tail.events.abandoned == [(str(log), 5_000, "hole")]
+
+
+@pytest.mark.parametrize("include", ["{}", "{}*"])
+def test_a_copy_made_before_anything_new_was_read_after_a_restart_is_known(log: Path, include: str) -> None:
+    write(log, joined(OLD))
+    tail = Follower(include.format(log))
+    tail.step()
+    tail.crash()
+    tail.step()
+
+    copytruncate(log, rotated(log))
+    write(log, joined(NEW))
+    tail.settle()
+
+    assert tail.lines == [*OLD, *NEW]
+
+
+def test_what_is_no_plain_file_is_refused_without_waiting_for_the_other_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(NotRegularError, match="not a plain file, so it is not read") as refused:
+        open_regular(str(tmp_path / "pipe"))
+
+    assert (refused.value.errno, refused.value.filename) == (errno.EINVAL, str(tmp_path / "pipe"))
+
+
+def test_what_fails_is_tried_after_twice_the_time_up_to_the_longest() -> None:
+    retries, now, waits = Retries(), 0.0, list[float]()
+    for _ in range(12):
+        retries.failed("log", now)
+        waits.append(retries.next_time(now) - now)
+        assert not retries.may("log", now + waits[-1] * 0.999)
+        now += waits[-1]
+        assert retries.may("log", now)
+
+    assert waits[:4] == pytest.approx([0.1, 0.2, 0.4, 0.8])
+    assert waits[-2:] == pytest.approx([LONGEST_SECONDS] * 2)
+
+
+def test_standard_input_that_is_a_socket_can_be_closed_while_nothing_comes() -> None:
+    ours, theirs = socket.socketpair()
+    arrived = threading.Event()
+    context = SourceContext("web", [], ManualClock(), RecordedEvents(), arrived.set)
+    source = stdin.build(stdin.Config(), context, fd=ours.fileno())
+    try:
+        theirs.sendall(b"one\n")
+        assert arrived.wait(30)
+        assert [chunk.data for chunk in source.read(1 << 20)] == [b"one\n"]
+    finally:
+        closing = threading.Thread(target=source.close, daemon=True)
+        closing.start()
+        closing.join(30)
+        stuck = closing.is_alive()
+        theirs.close()
+        closing.join(30)
+        ours.close()
+
+    assert not stuck
