@@ -9,13 +9,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from monitor.core.accounting import Counts, FileState, MemoryChange, Outcome, Position, tail_marker
+from monitor.core.accounting import Counts, FileState, Mark, MemoryChange, Outcome, Position, marked, tail_marker
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef
 from monitor.core.clock import ManualClock
 from monitor.core.protocols import SourceContext
@@ -221,7 +221,7 @@ class Follower:
             key = (place.origin.epoch, place.offset)
             assert before is None or key >= (before.origin.epoch, before.offset), "progress moved back"
             self.states.pop(place.origin.file_id, None)
-            self.states[place.origin.file_id] = state_of(place, self.now())
+            self.states[place.origin.file_id] = state_of(place, self.now(), before)
             self.source.committed(place)
         self.lines += self.framed.complete
         self.framed.positions, self.framed.complete = [], []
@@ -256,10 +256,14 @@ def position(
     return Position(Origin(file_id, epoch, path, 1, 2, b"head"), offset, tail)
 
 
-def state_of(place: Position, committed_at: float = 0.0) -> FileState:
-    """What the ledger would give back for a position."""
+def state_of(place: Position, committed_at: float = 0.0, before: FileState | None = None) -> FileState:
+    """What the ledger would give back for a position, if it had ``before`` of the same file."""
     tail = place.tail[-256:]
-    return FileState(place.origin, place.offset, tail_marker(tail), tail_bytes=len(tail), committed_at=committed_at)
+    state = FileState(place.origin, place.offset, tail_marker(tail), tail_bytes=len(tail), committed_at=committed_at)
+    if before is None or before.origin.epoch != place.origin.epoch:
+        return state
+    passed = Mark(before.offset, before.marker, before.tail_bytes)
+    return replace(state, marks=marked(before.marks, passed, place.offset))
 
 
 def numbered(first: int, count: int, text: str = "line") -> list[bytes]:

@@ -10,7 +10,6 @@ from typing import IO
 from monitor import plugins
 from monitor.app.alerting import AlertWriter
 from monitor.app.pipeline import Pipeline
-from monitor.app.streams import chosen_streams as chosen_streams  # noqa: PLC0414 - callers of state, proof and repair
 from monitor.app.streams import models_root
 from monitor.core.clock import Clock
 from monitor.core.config import Config, StreamConfig

@@ -13,7 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, cast
 
-from monitor.app.compose import chosen_streams, new_framer
+from monitor.app.compose import new_framer
+from monitor.app.streams import chosen_streams
 from monitor.app.whereabouts import Evidence, whereabouts
 from monitor.core.accounting import Counts, FileState
 from monitor.core.config import Config

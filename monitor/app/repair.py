@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from monitor.app.compose import chosen_streams
 from monitor.app.state import memory_names, state_dir_of
+from monitor.app.streams import chosen_streams
 from monitor.app.whereabouts import Evidence, holds, whereabouts
 from monitor.core.accounting import TAIL_BYTES, FileState, Position
 from monitor.core.errors import DataError, NoInputError, UsageError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.app.alerting import rfc3339
-from monitor.app.compose import chosen_streams
+from monitor.app.streams import chosen_streams
 from monitor.app.whereabouts import Evidence, whereabouts
 from monitor.core.accounting import Counts, DeadLetter, FileState
 from monitor.ledger import Ledger

@@ -139,11 +139,14 @@ MAX_MARKS = 32
 """Places remembered of a file, of 18 bytes each."""
 
 
-def marked(marks: tuple[Mark, ...], mark: Mark) -> tuple[Mark, ...]:
-    """Remember one more place; when there are too many, every other one of the older half is forgotten.
+def marked(marks: tuple[Mark, ...], mark: Mark, offset: int) -> tuple[Mark, ...]:
+    """Remember the place ``mark`` that was passed on the way to ``offset``, if anything is known of it.
 
-    So they lie closer together the nearer they are to the last one, whatever the length of the file.
+    When there are too many, every other one of the older half is forgotten. So they lie closer together the nearer they
+    are to the last one, whatever the length of the file.
     """
+    if not mark.tail_bytes or mark.offset >= offset:
+        return marks
     if len(marks) >= MAX_MARKS:
         marks = marks[: MAX_MARKS // 2 : 2] + marks[MAX_MARKS // 2 :]
     return (*marks, mark)

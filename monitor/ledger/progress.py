@@ -70,9 +70,8 @@ def _marks(connection: sqlite3.Connection, stream: str, position: Position) -> b
     if row is None:
         return b""
     offset, marker, tail_bytes, packed = row
-    if not tail_bytes or offset >= position.offset:
-        return bytes(packed)
-    return b"".join(MARK.pack(*mark) for mark in marked(_unpacked(packed), Mark(offset, marker, tail_bytes)))
+    marks = marked(_unpacked(packed), Mark(offset, marker, tail_bytes), position.offset)
+    return b"".join(MARK.pack(*mark) for mark in marks)
 
 
 def _unpacked(marks: bytes) -> tuple[Mark, ...]:

@@ -43,6 +43,7 @@ class ByteQueue:
         self._items: deque[Queued] = deque()
         self._bytes = 0
         self._unfinished = Counter[str]()  # by stream: items that were put and are not committed
+        self._put = 0
         self._changed = threading.Condition()
 
     def room(self) -> int:
@@ -61,6 +62,7 @@ class ByteQueue:
             self._items.append(item)
             self._bytes += item.bytes
             self._unfinished[item.stream] += 1
+            self._put += 1
             self._changed.notify_all()
 
     def take(self, max_records: int, timeout_seconds: float) -> list[Queued]:
@@ -82,6 +84,17 @@ class ByteQueue:
         with self._changed:
             self._unfinished.subtract(item.stream for item in taken)
             self._changed.notify_all()
+
+    @property
+    def put_so_far(self) -> int:
+        """How many items were ever put."""
+        with self._changed:
+            return self._put
+
+    def passed(self, count: int) -> bool:
+        """Whether the first ``count`` items that were ever put are committed or withdrawn."""
+        with self._changed:
+            return self._put - self._unfinished.total() >= count
 
     def drained(self, timeout_seconds: float) -> bool:
         """Wait until everything that was put is committed; False after the timeout."""

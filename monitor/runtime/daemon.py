@@ -31,6 +31,8 @@ from monitor.web import Health, Server
 TICK_SECONDS = 0.25
 MODEL_POLL_SECONDS = 1.0
 CONFIG_POLL_SECONDS = 2.0
+STARTING = "start"
+"""The reason for not being ready until it is in the ledger which files there are: a crash before that forgets them."""
 SHUTDOWN_SECONDS = 20.0
 """The batch that is being scored, and then the alerts that wait to be delivered, get so long each; mostly a moment."""
 STOP_SECONDS = 4.0
@@ -126,7 +128,9 @@ class Daemon:
             self._adopt(stream, self._load(stream))
         if self._refused and (self._once or not self._inputs):
             raise self._no_model()
+        self._ledger.register(list(self._plan.sinks))
         self._start_senders()
+        self._health.not_ready(STARTING, "the files there are have not been noted yet")
         self._scorer.start()
         self._reader.start()
         self._reader.replace(list(self._inputs.values()))
@@ -160,6 +164,8 @@ class Daemon:
 
     def _observe(self) -> None:
         self._health.beat("supervisor")
+        if self._reader.noted:
+            self._health.ready(STARTING)
         self._telemetry.queue(*self._queue.size())
         with suppress(UnavailableError):  # told by the scorer, which commits and tries again
             for name, sink in self._plan.sinks.items():
@@ -246,6 +252,8 @@ class Daemon:
         try:
             plan = self._replan()
             pipelines = {name: stream.load() for name, stream in plan.streams.items()}
+            if plan.sinks.keys() != self._plan.sinks.keys():
+                self._ledger.register(list(plan.sinks))
             self._settle(self._reopened(plan))
         except AemonitorError as error:
             self._telemetry.config_reloaded(ok=False, reason=str(error))
@@ -293,12 +301,13 @@ class Daemon:
 
     def _start_senders(self) -> None:
         """Start what the plan has and does not run yet; stop what it no longer has or has with other options."""
-        for name in [n for n, (options, _) in self._senders.items() if options != _signature(self._plan.sinks.get(n))]:
-            self._senders.pop(name)[1].stop()
-        self._ledger.register(list(self._plan.sinks))
+        changed = [n for n, (options, _) in self._senders.items() if options != _signature(self._plan.sinks.get(n))]
+        leaving = {name: self._senders.pop(name)[1] for name in changed}
+        for sender in leaving.values():
+            sender.stop()
         for name, sink in self._plan.sinks.items():
             if name not in self._senders:
-                sender = Sender(sink, self._ledger, self._telemetry, self._thread_failed)
+                sender = Sender(sink, self._ledger, self._telemetry, self._thread_failed, leaving.get(name))
                 self._senders[name] = (_signature(sink), sender)
                 self._telemetry.sink(name)
                 sender.start()

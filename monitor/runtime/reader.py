@@ -65,6 +65,7 @@ class Reader(threading.Thread):
         self._lock = threading.Lock()  # held for one round; whoever changes the inputs waits for its end
         self._wake = threading.Event()
         self._stopping = False
+        self._first_round: int | None = None  # what had been put into the queue at its end
 
     def wake(self) -> None:
         """Cut the current wait short. May be called from any thread."""
@@ -88,6 +89,11 @@ class Reader(threading.Thread):
         self.wake()
 
     @property
+    def noted(self) -> bool:
+        """Whether what the first round over the inputs found is committed."""
+        return self._first_round is not None and self._queue.passed(self._first_round)
+
+    @property
     def exhausted(self) -> bool:
         """Whether nothing will ever be read again."""
         with self._lock:
@@ -102,6 +108,8 @@ class Reader(threading.Thread):
                     progressed = [self._turn(item) for item in self._inputs]
                     self._flow.tell([item.telemetry for item in self._inputs])
                     pause = min((item.source.pause for item in self._inputs), default=0.25)
+                if self._first_round is None and progressed:
+                    self._first_round = self._queue.put_so_far
                 if not any(progressed):
                     self._wake.wait(pause)
         except BaseException as error:

@@ -29,7 +29,12 @@ class Sender(threading.Thread):
     """Delivers at least once: an alert is acknowledged only after the sink took it, and repeats keep their id."""
 
     def __init__(
-        self, plan: SinkPlan, outbox: Outbox, telemetry: Telemetry, failed: Callable[[BaseException], None]
+        self,
+        plan: SinkPlan,
+        outbox: Outbox,
+        telemetry: Telemetry,
+        failed: Callable[[BaseException], None],
+        predecessor: threading.Thread | None = None,
     ) -> None:
         super().__init__(name=f"sender-{plan.name}", daemon=True)
         self._plan = plan
@@ -37,6 +42,7 @@ class Sender(threading.Thread):
         self._outbox = outbox
         self._telemetry = telemetry
         self._failed = failed
+        self._predecessor = predecessor
         self._sent = 0  # the sink took everything up to here, whether or not that could be noted in the outbox
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -53,6 +59,8 @@ class Sender(threading.Thread):
     def run(self) -> None:
         delay = FIRST_RETRY_SECONDS
         try:
+            if self._predecessor is not None:
+                self._predecessor.join()  # two senders of one sink would both deliver what is pending
             while True:
                 last_round = self._stopping.is_set()
                 self._wake.clear()

@@ -17,16 +17,21 @@ from uuid import uuid4
 from monitor.core.accounting import FileState, Position
 from monitor.core.protocols import SourceEvents
 from monitor.sources._copies import Copies
-from monitor.sources._identity import Locator, difference, is_evident, is_unread, known_locator, locator_of
+from monitor.sources._identity import (
+    TICK_SECONDS,
+    Locator,
+    difference,
+    is_evident,
+    is_unread,
+    known_locator,
+    locator_of,
+)
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._scan import Directories, Entry
 from monitor.sources._siblings import bases, is_compressed, is_rotated_name
 from monitor.sources._tailed import Closed, TailedFile
 from monitor.sources._tracker import Tracker
-
-STAMP_SECONDS = 2.0
-"""By how much the time stamp of a file may lie before the clock: some file systems keep no more than even seconds."""
 
 MAX_VACANT = 64
 """Paths without a file beside which files are looked for that came and went between two scans."""
@@ -78,7 +83,7 @@ class Admission:
         self._events = events
         self._names = names
         self._unlooked = {
-            state.origin.path: round((state.committed_at - STAMP_SECONDS - names.scan_seconds) * 1e9)
+            state.origin.path: round((state.committed_at - TICK_SECONDS - names.scan_seconds) * 1e9)
             for state in memory.all()
             if names.wanted(state.origin.path)
         }
@@ -285,12 +290,16 @@ class Admission:
         self._tracker[opened.locator].leave(now)
         return True
 
+    def vacate(self, home: str, since_ns: int) -> None:
+        """What was read under this path is gone from there: what came after may have gone, too."""
+        self._vacant[home] = min(self._vacant.get(home, since_ns), since_ns)
+
     def rotating(self) -> dict[str, int]:
         """The paths beside which to look, with the time what was last read there was last written."""
         newest: dict[str, int] = {}
         for file in self._tracker:
             if file.held or (file.leaving and not file.ended):
-                self._vacant[file.home] = min(self._vacant.get(file.home, file.left_mtime_ns), file.left_mtime_ns)
+                self.vacate(file.home, file.left_mtime_ns)
             if file.home in self._unlooked:
                 newest[file.home] = max(newest.get(file.home, 0), file.mtime_ns)
         self._vacant = dict(list(self._vacant.items())[-MAX_VACANT:])

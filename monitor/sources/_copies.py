@@ -218,6 +218,9 @@ class Copies:
     def _compare(self, file: TailedFile, suspicion: Suspicion, now: float) -> bool:
         """Compare a bit more with the first original; False when nothing more can be said now."""
         original = suspicion.originals[0]
+        if self._tracker.get(original.file.locator) is not original.file:
+            suspicion.acquit()
+            return True
         if original.file.epoch != original.epoch:  # truncated, and this is no copy by which reading could go on
             if suspicion.covered:
                 self._ignore(file)
@@ -225,10 +228,10 @@ class Copies:
                 suspicion.acquit()
             return True
         if suspicion.compared < suspicion.size:
-            return self._compare_bytes(file, original.file, suspicion)
+            return self._compare_bytes(file, original.file, suspicion, now)
         match _still_has(original.file, file, suspicion.size):
             case None:
-                return False  # truncated a moment ago; reading will find that out
+                return self._is_replaced(original.file, now)
             case False:
                 suspicion.acquit()  # replaced before anything of it was read, which nobody could notice
                 return True
@@ -247,7 +250,14 @@ class Copies:
         self._events.copy_ignored(file.home)
         self._pass_over(file, file.last_line(os.fstat(file.fd).st_size))
 
-    def _compare_bytes(self, file: TailedFile, original: TailedFile, suspicion: Suspicion) -> bool:
+    def _is_replaced(self, original: TailedFile, now: float) -> bool:
+        """Truncated a moment ago: reading will find that out, unless the descriptor for it is the one of the copy."""
+        if not original.active:
+            self.close(original.closed(), now)
+            self._tracker.drop(original)
+        return False
+
+    def _compare_bytes(self, file: TailedFile, original: TailedFile, suspicion: Suspicion, now: float) -> bool:
         place = suspicion.compared
         data = os.pread(file.fd, COMPARED_BYTES, place)  # the copy first: what it has, the original had before
         try:
@@ -257,7 +267,7 @@ class Copies:
                     suspicion.compared += len(data)
                     return suspicion.compared == suspicion.size
                 if difference(fd, original.evidence()) is not None:
-                    return False  # truncated a moment ago; reading will find that out, and then we shall know more
+                    return self._is_replaced(original, now)
                 if data.startswith(theirs) and os.fstat(fd).st_nlink == 0:
                     return self._succeed(file, original)
         except OSError:

@@ -10,6 +10,8 @@ from monitor.core.accounting import TAIL_BYTES, FileState, Mark, tail_marker
 HEAD_BYTES = 1024
 """How much of a file's beginning is remembered: more than the header most logs begin with."""
 
+TICK_SECONDS = 2.0
+"""Within this time a file may change and keep its time stamp: some file systems keep no more than even seconds."""
 
 LAST_LINE_BYTES = 262_144
 """How far back the start of an unfinished last line is looked for."""

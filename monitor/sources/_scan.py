@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from monitor.core.clock import Clock
+from monitor.sources._identity import TICK_SECONDS
 from monitor.sources._patterns import ANY_DEPTH, Part, Pattern, fits_name
 
 
@@ -29,10 +31,14 @@ class Stamp(NamedTuple):
 
 @dataclass(slots=True)
 class Listing:
-    """A directory as last read. ``settled``: its stamp was the same at two readings, so nothing was missed."""
+    """A directory as last read, ``since`` when it had this stamp, in monotonic seconds.
+
+    ``settled``: it was read so long after that that whatever changes it gives it another stamp.
+    """
 
     stamp: Stamp
     entries: tuple[Entry, ...]
+    since: float
     settled: bool
 
 
@@ -41,9 +47,10 @@ class Directories:
     """Reads directories, but those that have not changed only when ``refresh`` has been called.
 
     A change within the same tick of the file system's clock as a reading leaves the time stamp as it was; so a
-    directory counts as unchanged only after two readings that began with the same stamp.
+    directory counts as unchanged only after two readings, ``TICK_SECONDS`` apart, that began with the same stamp.
     """
 
+    _monotonic: Callable[[], float]
     _known: dict[str, Listing] = field(default_factory=dict[str, Listing])
 
     def refresh(self) -> None:
@@ -61,16 +68,17 @@ class Directories:
         """What is in a directory; OSError when it cannot be read."""
         stamp = _stamp(directory)
         known = self._known.get(directory)
-        settled = known is not None and known.stamp == stamp
-        if known is not None and known.settled and settled:
+        now = self._monotonic()
+        since = known.since if known is not None and known.stamp == stamp else now
+        if known is not None and known.settled and known.stamp == stamp:
             return known.entries
         with os.scandir(directory) as found:
             entries = tuple(sorted(_entry(item) for item in found))
-        self._known[directory] = Listing(stamp, entries, settled)
+        self._known[directory] = Listing(stamp, entries, since, settled=now - since >= TICK_SECONDS)
         return entries
 
     def settled(self, path: str) -> bool:
-        """Whether the directory of ``path`` did not change while it was read: renames may hide a name from a reader."""
+        """Whether the directory of ``path`` surely is as it was read: renames may hide a name from a reader."""
         known = self._known.get(os.path.dirname(path))  # noqa: PTH120 - paths are text here
         return known is None or known.settled
 
@@ -103,11 +111,11 @@ class Found:
 class Scanner:
     """Looks for everything that matches; the names are found anew only when a directory has changed."""
 
-    def __init__(self, patterns: Sequence[Pattern], excluded: Callable[[str], bool]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], excluded: Callable[[str], bool], clock: Clock) -> None:
         self._patterns = patterns
         self._excluded = excluded
         self._paths: list[str] | None = None
-        self.directories = Directories()
+        self.directories = Directories(clock.monotonic)
 
     def scan(self, *, thorough: bool) -> Found:
         """The files there are, in the order of their paths. ``thorough``: trust no time stamp of a directory."""

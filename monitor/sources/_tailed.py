@@ -12,7 +12,7 @@ from uuid import uuid4
 from monitor.core.accounting import TAIL_BYTES, FileState, Mark, Position, marked, tail_marker
 from monitor.core.protocols import Boundary, behind_newline
 from monitor.core.records import Chunk, Origin
-from monitor.sources._identity import HEAD_BYTES, LAST_LINE_BYTES, Locator, tail_before
+from monitor.sources._identity import HEAD_BYTES, LAST_LINE_BYTES, TICK_SECONDS, Locator, tail_before
 
 CLOSED = -1
 
@@ -117,6 +117,8 @@ class TailedFile:
     scanned_size: int = 0  # its size when the last scan ended
     behind_since: tuple[int, float] = (0, 0.0)  # a size it had, and when; see `unread_since`
     marks: tuple[Mark, ...] = field(default=(), repr=False)
+    stamped_at: float = 0.0  # monotonic seconds: when its time stamp was first seen
+    settled: bool = False  # and it was compared so much later that whatever changes it gets another stamp
     boundary: Boundary = behind_newline
     older: TailedFile | None = None  # to be drained before this one is read
     _origin: Origin | None = field(default=None, repr=False)
@@ -129,7 +131,7 @@ class TailedFile:
         return cls(
             file_id, epoch, home, Locator(status.st_dev, status.st_ino), fd, offset,
             os.pread(fd, HEAD_BYTES, 0), tail_before(fd, offset), now, status.st_mtime_ns,
-            size=status.st_size, committed=offset, handed=offset, line_start=offset,
+            size=status.st_size, stamped_at=now, committed=offset, handed=offset, line_start=offset,
         )  # fmt: skip
 
     @property
@@ -218,13 +220,16 @@ class TailedFile:
         if status.st_size < self.read_offset:
             return self._replaced()
         self.drained = status.st_size == self.read_offset
-        if self.drained and self.same_as(status):
+        if self.drained and self.settled and self.same_as(status):
             return None
         before = len(self.tail)
         data = os.pread(self.fd, before + limit, self.read_offset - before)
         # One call reads the new bytes and the old ones before them, so that nothing can come between.
         if data[:before] != self.tail or (not self.read_offset and data[: len(self.head)] != self.head[:limit]):
             return self._replaced()
+        if not self.same_as(status):
+            self.stamped_at = now
+        self.settled = now - self.stamped_at >= TICK_SECONDS
         self.seen(status)
         if len(data) == before:
             return None
@@ -256,9 +261,9 @@ class TailedFile:
         if behind is not None and behind > before:
             self.line_start = self.read_offset + behind - before
         self.truncated = False
-        if self.tail:
-            self.marks = marked(self.marks, self._mark())
-        self._advance(self.read_offset + len(data) - before, data[-TAIL_BYTES:])
+        end = self.read_offset + len(data) - before
+        self.marks = marked(self.marks, self._mark(), end)
+        self._advance(end, data[-TAIL_BYTES:])
         self.handed = self.read_offset
         return chunk
 

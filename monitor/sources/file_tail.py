@@ -119,7 +119,7 @@ class FileTail:
         self._names = _names(config)
         self._patterns = tuple(parse(glob) for glob in config.include)
         self._limits = _limits(config)
-        self._scanner = Scanner(self._patterns, self._names.excluded)
+        self._scanner = Scanner(self._patterns, self._names.excluded, context.clock)
         self._opener = Opener(events, config.max_open_files)
         self._tracker = Tracker(self._opener, events, self._scanner.directories, self._lost, context.boundary)
         self._memory = Memory(context.resume)
@@ -244,6 +244,7 @@ class FileTail:
 
     def _lost(self, closed: Closed) -> None:
         self._copies.close(closed, self._clock.monotonic())
+        self._admission.vacate(closed.evidence.origin.path, closed.mtime_ns)
 
     def _admit(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
         strangers = self._admission.strangers(named, found.files)

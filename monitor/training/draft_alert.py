@@ -22,7 +22,7 @@ BUDGET_RECORDS = 1000
 FALSE_ALARM_RATE = 0.01
 MARGIN = 1.8
 """A draft alerts above a margin over what one benign record in a hundred exceeds. Scores count factors of ten in
-rarity, so four fifths more are about one record in four thousand, told by the tail and not by the worst record alone."""
+rarity, so four fifths more are about one record in four thousand, told by the tail and not by the worst one alone."""
 
 EXPECTED_SHARE = FALSE_ALARM_RATE**MARGIN
 

@@ -105,6 +105,7 @@ def test_a_reload_while_nothing_can_be_committed_is_refused_and_the_daemon_goes_
         append(running.log, reading(1))
         wait_for(lambda: running.metric("records_in_flight") == 1, "a record that cannot be committed")
         text = running.config.read_text()
+        text = text.replace("rotate_grace_seconds: 1.0", "rotate_grace_seconds: 2.0")  # the source is to be opened anew
         running.config.write_text(text.replace("model:", "alert: {threshold: 1.0e+9}\n    model:"))
         running.hang_up()
         wait_for(lambda: running.metric("config_last_reload_successful") == 0, "the refused reload")
@@ -116,6 +117,24 @@ def test_a_reload_while_nothing_can_be_committed_is_refused_and_the_daemon_goes_
         wait_for(lambda: running.metric("threshold") == 1e9, "the new threshold")
         append(running.log, reading(2))
         wait_for(lambda: running.metric("records_scored_total") == 2, "the next record")
+        assert running.stop() == 0
+    finally:
+        other.close()
+        running.close()
+
+
+def test_a_new_sink_is_refused_while_it_cannot_be_noted_and_the_daemon_goes_on(running: Site) -> None:
+    other = sqlite3.connect(running.state / "ledger.sqlite3", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        running.config.write_text(running.config.read_text().replace("[file]", "[copy]").replace("  file:", "  copy:"))
+        running.hang_up()
+        wait_for(lambda: running.metric("config_last_reload_successful") == 0, "the refused reload")
+        other.execute("ROLLBACK")
+        running.hang_up()
+        wait_for(lambda: running.metric("config_last_reload_successful") == 1, "the reload")
+        append(running.log, reading(1, level=900.0))
+        wait_for(running.alerts_file.exists, "the alert")
         assert running.stop() == 0
     finally:
         other.close()

@@ -262,17 +262,17 @@ def test_a_truncation_without_a_copy_counts_what_was_destroyed(log: Path) -> Non
 
 
 @pytest.mark.parametrize("header", [b"", HEADER[:1024] + b"\n"], ids=["unique", "shared header"])
-def test_five_hundred_copytruncates_refilled_past_the_place_are_all_found(log: Path, header: bytes) -> None:
+def test_a_thousand_truncations_refilled_past_the_place_are_all_found(log: Path, header: bytes) -> None:
     write(log, header + joined(numbered(0, 5)))
     tail = Follower(log, scan_seconds=60)
     tail.step()
-    for number in range(1, 500):
+    for number in range(1, 1001):
         lines = numbered(1000 * number, 5 + number % 7)
         replace_content(log, header + joined(lines))
         tail.read(scan=False)
         tail.commit()
         assert tail.lines[-len(lines) :] == lines
-    assert sum(kind == "truncate" for _, kind in tail.events.rotations) == 499
+    assert sum(kind == "truncate" for _, kind in tail.events.rotations) == 1000
 
 
 # -- copies beside their original ------------------------------------------------------------------------------

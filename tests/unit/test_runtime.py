@@ -90,6 +90,19 @@ def test_nothing_is_withdrawn_when_what_was_taken_cannot_be_committed() -> None:
     assert [item.records for item in queue.take(max_records=100, timeout_seconds=0)] == [2, 3]
 
 
+def test_what_was_put_first_has_passed_once_it_is_committed_whatever_follows() -> None:
+    queue = ByteQueue(limit_bytes=1000)
+    queue.put(sighting())
+    first = queue.put_so_far
+    queue.put(batch(2))
+    assert not queue.passed(first)
+
+    queue.done(queue.take(max_records=0, timeout_seconds=0))
+
+    assert queue.passed(first)
+    assert not queue.passed(queue.put_so_far)
+
+
 class ListOutbox:
     """An outbox of numbered alerts that remembers what was acknowledged."""
 
@@ -171,6 +184,32 @@ def test_alerts_the_sink_took_are_not_sent_again_when_only_the_acknowledgement_f
     sender.join(10)
 
     assert sink.taken == [alert for _, alert in outbox.alerts]
+
+
+def test_the_sender_of_a_changed_sink_begins_when_the_old_one_has_ended() -> None:
+    class Slow(FlakySink):
+        def send(self, alerts: Sequence[bytes]) -> None:
+            sending.set()
+            go_on.wait(10)
+            super().send(alerts)
+
+    sending, go_on = threading.Event(), threading.Event()
+    old, new, outbox = Slow(0), FlakySink(0), ListOutbox(3)
+    telemetry = Telemetry(ManualClock())
+    first = Sender(SinkPlan("ops", "old", lambda: old, ("web",)), outbox, telemetry, lambda error: None)
+    second = Sender(SinkPlan("ops", "new", lambda: new, ("web",)), outbox, telemetry, lambda error: None, first)
+    first.start()
+    sending.wait(10)
+
+    first.stop()
+    second.start()
+    second.stop()
+    second.join(0.2)  # without its predecessor's end in sight it delivers nothing
+    go_on.set()
+    second.join(10)
+
+    assert old.taken == [alert for _, alert in outbox.alerts]
+    assert new.taken == []
 
 
 def test_a_sender_that_dies_says_so_and_closes_its_sink() -> None:
