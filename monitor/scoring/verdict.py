@@ -34,13 +34,16 @@ class Rarities:
     fields: Tails
     novelties: Surprises
 
-    def sums(self, errors: Errors, novelty: Tensor) -> tuple[Tensor, Tensor]:
-        """Bans of records as a whole, [n, 1], and of their features, [n, features], novelty [n, features] added."""
-        surprises = self.novelties.weigh(novelty).clamp(max=LOUDEST)
+    def of(self, errors: Errors) -> tuple[Tensor, Tensor]:
+        """Bans of the errors of records as a whole, [n, 1], and of their features, [n, features]."""
         whole = self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))
+        return whole, self.fields.rarity(errors.fields)
+
+    def surprises(self, novelty: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of novelty [n, features]."""
+        fields = self.novelties.weigh(novelty).clamp(max=LOUDEST)
         # Of several surprises the strongest counts in full, the others half: they often have one cause.
-        surprise = (surprises.amax(1, keepdim=True) + surprises.sum(1, keepdim=True)) / 2
-        return whole + surprise, self.fields.rarity(errors.fields) + surprises
+        return (fields.amax(1, keepdim=True) + fields.sum(1, keepdim=True)) / 2, fields
 
     def to(self, device: torch.device) -> Rarities:
         """The same on another device."""
@@ -71,9 +74,13 @@ class Verdict:
 
     def both(self, errors: Errors, novelty: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and beside it the bans of each feature, [n, features]."""
-        record, by_field = self.rarities.sums(errors, novelty)
-        record, by_field = self.records.rarity(record)[:, 0], self.features.rarity(by_field)
-        return torch.maximum(record, by_field.amax(1) - log10(max(1, novelty.shape[1]))), by_field
+        record, by_field = self.rarities.of(errors)
+        rows = (novelty > 0).any(1).nonzero()[:, 0]  # few among benign records
+        if len(rows):
+            surprise, surprises = self.rarities.surprises(novelty[rows])
+            record[rows] = self.records.rarity(record[rows] + surprise)
+            by_field[rows] = self.features.rarity(by_field[rows] + surprises)
+        return torch.maximum(record[:, 0], by_field.amax(1) - log10(max(1, novelty.shape[1]))), by_field
 
     def to(self, device: torch.device) -> Verdict:
         """The same on another device."""
@@ -95,8 +102,8 @@ def fit_verdict(errors: Errors, novelty: Tensor) -> Verdict:
     added = (errors.whole / means).sum(1, keepdim=True)
     whole, fields = (fit_tails(_numpy(part)) for part in (added, errors.fields))
     rarities = Rarities(means, whole, fields, fit_surprises(novelty))
-    records, features = rarities.sums(errors, novelty)
-    return Verdict(rarities, fit_sums(records), fit_sums(features))
+    sums = (fit_sums(bans + new) for bans, new in zip(rarities.of(errors), rarities.surprises(novelty), strict=True))
+    return Verdict(rarities, *sums)
 
 
 def _numpy(errors: Tensor) -> F64:

@@ -186,7 +186,8 @@ class Admission:
     def _begin_expected(self, state: FileState, home: str, opened: Opened, now: float) -> bool:
         """Begin with what was seen before, but never looked into: it may be a copy."""
         self._memory.take(state)
-        self._track((state.origin.file_id, state.origin.epoch, 0), home, opened, now).cleared = False
+        file = self._track((state.origin.file_id, state.origin.epoch, 0), home, opened, now)
+        file.cleared, file.met_earlier = False, True
         if self._names.wanted(home) and _locator_at(home) != opened.locator:
             self._tracker[opened.locator].leave(now)
         return True
@@ -234,6 +235,7 @@ class Admission:
             self._events.rotated(stranger.path, "copytruncate")
             self._events.adopted(stranger.path)
             self._take_up(state, stranger.home, opened, now)
+            self._copies.taken(self._tracker[opened.locator], now)
         else:
             self._begin_new(stranger, opened, now, start)
         if stranger.path != stranger.home:

@@ -54,6 +54,10 @@ class Want:
     of: Closed | FileState | TailedFile | None
 
 
+class Early(Exception):  # noqa: N818 - what is told, not a failure of ours
+    """It has more than was read of a file that is still there: that will be read, or be found truncated."""
+
+
 class Damaged(Exception):  # noqa: N818 - what is told, not a failure of ours
     """The file ends too early to say what it is: perhaps it is still being written."""
 
@@ -142,6 +146,8 @@ class Archives:
             next(self._current.steps)
         except StopIteration as found:
             self._finish(self._current, found.value, now)
+        except Early:
+            self._put_away(self._current, for_good=False)
         except (Damaged, OSError) as error:
             if isinstance(error, OSError):
                 self._events.file_failed(self._current.candidate.path, error)
@@ -173,7 +179,11 @@ class Archives:
             yield from _go_to(unpacked, evidence.offset)
             tail = unpacked.tail[-evidence.tail_bytes :]
             if unpacked.offset == evidence.offset and tail_marker(tail) == evidence.marker:
-                return want
+                if not isinstance(want.of, TailedFile) or want.of.ended or not unpacked.read(1):
+                    return want
+                if want.of.home == candidate.home:
+                    raise Early
+                continue  # a backup of an earlier state of it, say
             if unpacked.ended and not unpacked.damage and (yield from _repeats(unpacked, evidence, candidate.home)):
                 return replace(want, of=None)
         if unpacked.damage:
@@ -185,7 +195,7 @@ class Archives:
         """What may be missing; and what is read elsewhere, so that it is known when it is found here again."""
         missing = [Want(closed.evidence, closed) for closed in self._copies.wanted()]
         missing += [Want(state, state) for state in self._memory.lost(home)]
-        read = [Want(_whole(file), file) for file in self._tracker.of_home(home)]
+        read = [Want(_whole(file), file) for file in self._tracker]  # another name of it may be that of another log
         return [want for want in missing + read if is_evident(want.evidence)]
 
     def _finish(self, current: Examination, want: Want | None, now: float) -> None:
@@ -193,7 +203,8 @@ class Archives:
         expected = self._memory.expected(current.candidate.locator)
         if expected is not None:
             self._memory.take(expected)
-            if want is not None:  # from now on it is known by that
+            # From now on it is known by that; but not by what is read and perhaps never committed.
+            if want is not None and not isinstance(want.of, Closed):
                 self.sightings.append(Position(replace(expected.origin, head=self._head, epoch=1), 0, b""))
         if want is None and current.candidate.missed:
             self._events.rotated(current.candidate.home, "rename")
@@ -225,12 +236,14 @@ class Archives:
             self.sightings.append(file.place())
         self._tracker.reorder()
 
-    def _put_away(self, current: Examination) -> None:
+    def _put_away(self, current: Examination, *, for_good: bool = True) -> None:
         """Nothing in it is missing, as far as it can be unpacked now; it is looked at again when it has changed."""
         self._current = None
         current.unpacked.close()
         self._opener.give_back(current.opened)
         candidate = current.candidate
+        if not for_good:
+            return
         self._examined[candidate.locator, candidate.size, candidate.mtime_ns] = None
         for oldest in list(self._examined)[:-MAX_EXAMINED]:
             del self._examined[oldest]

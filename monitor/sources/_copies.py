@@ -92,6 +92,7 @@ class Copies:
         self._events = events
         self._rules = rules
         self._closed: dict[Closed, float] = {}  # with the time until which it is remembered
+        self._takers: dict[TailedFile, float] = {}  # that went on with such an epoch: there may be more copies of it
         self._suspicions: dict[TailedFile, Suspicion] = {}
         self.sightings: list[Position] = []
         self.endings: list[Chunk] = []
@@ -118,6 +119,7 @@ class Copies:
         before, self._closed = self._closed, dict(kept[-MAX_CLOSED:])
         for closed in [closed for closed in before if closed not in self._closed]:
             self._drop(closed)
+        self._takers = {file: until for file, until in self._takers.items() if waiting or until > now}
         self._suspicions = {file: known for file, known in self._suspicions.items() if file.active}
 
     def compares(self) -> bool:
@@ -127,6 +129,10 @@ class Copies:
     def wanted(self) -> list[Closed]:
         """The epochs for which no copy has come yet."""
         return list(self._closed)
+
+    def taken(self, file: TailedFile, now: float) -> None:
+        """This goes on with what has left its place; whatever else is a copy of that has nothing that is unread."""
+        self._takers[file] = now + CLOSED_SECONDS
 
     def found(self, closed: Closed) -> None:
         """Its copy has come."""
@@ -156,7 +162,7 @@ class Copies:
         suspicion = self._suspicions.get(file) or self._suspect(file, now)
         grown = size != suspicion.size
         suspicion.look(size, now)
-        if self._goes_on(file) or (grown and self._is_remembered(file)):
+        if self._goes_on(file, now) or self._is_another(file) or (grown and self._is_remembered(file, now)):
             return
         while suspicion.originals and not file.cleared:
             if not self._compare(file, suspicion, now):
@@ -164,7 +170,17 @@ class Copies:
         if not file.cleared:
             self._clear(file)
 
-    def _goes_on(self, file: TailedFile) -> bool:
+    def _is_another(self, file: TailedFile) -> bool:
+        """Whether it is one more copy of what was gone on with in another one; only what it has more is read then."""
+        for taker in [taker for taker in self._takers if self._tracker.get(taker.locator) is taker is not file]:
+            until = copied_until(file.fd, taker.evidence(), file.home)
+            if until is not None:
+                if taker.drained or taker.ended or not taker.active:
+                    self._begin(file, file.last_line(until))
+                return True
+        return False
+
+    def _goes_on(self, file: TailedFile, now: float) -> bool:
         """Whether it holds what has left its place elsewhere; then what was unread there is read here."""
         mtime_ns = os.fstat(file.fd).st_mtime_ns
         for closed in [closed for closed in self._closed if closed.may_be(mtime_ns)]:
@@ -172,28 +188,29 @@ class Copies:
                 case None:
                     continue
                 case closed.evidence.offset if not self._tracker.has(closed.evidence.origin.file_id):
-                    self._go_on(file, closed)
+                    self._go_on(file, closed, now)
                 case until:
                     self._begin(file, until)
             self.found(closed)
             return True
         return False
 
-    def _go_on(self, file: TailedFile, closed: Closed) -> None:
+    def _go_on(self, file: TailedFile, closed: Closed, now: float) -> None:
         """Read on in the copy what is unread."""
         self._events.rotated(file.home, "copytruncate")
         self._events.adopted(file.home)
         old_id = file.file_id
         file.continue_from(closed)
+        self.taken(file, now)
         self._tracker.rename(file, old_id)
         self._suspicions.pop(file, None)
 
-    def _is_remembered(self, file: TailedFile) -> bool:
+    def _is_remembered(self, file: TailedFile, now: float) -> bool:
         """Whether it holds what left its place while the program was down."""
         state = self._memory.adoptable(file.fd)
         if state is not None:
             self._memory.take(state)
-            self._go_on(file, Closed(state, state.offset))
+            self._go_on(file, Closed(state, state.offset), now)
             return True
         until = self._memory.repeated(file.fd, file.home)
         if until is not None:
@@ -208,7 +225,7 @@ class Copies:
     def _suspect(self, file: TailedFile, now: float) -> Suspicion:
         head = os.pread(file.fd, HEAD_BYTES, 0)
         alike = [
-            Original(known, known.epoch, known.scanned_size)
+            Original(known, known.epoch, 0 if file.met_earlier else known.scanned_size)
             for known in self._tracker
             if _may_be_copied(known, file, head)
         ]
@@ -229,6 +246,10 @@ class Copies:
             return True
         if suspicion.compared < suspicion.size:
             return self._compare_bytes(file, original.file, suspicion, now)
+        return self._decide(file, original, suspicion, now)
+
+    def _decide(self, file: TailedFile, original: Original, suspicion: Suspicion, now: float) -> bool:
+        """Judge a file that repeats the original byte for byte as far as it goes."""
         match _still_has(original.file, file, suspicion.size):
             case None:
                 return self._is_replaced(original.file, now)
@@ -269,18 +290,18 @@ class Copies:
                 if difference(fd, original.evidence()) is not None:
                     return self._is_replaced(original, now)
                 if data.startswith(theirs) and os.fstat(fd).st_nlink == 0:
-                    return self._succeed(file, original)
+                    return self._succeed(file, original, now)
         except OSError:
             pass  # it cannot be looked at: better to read something twice than not at all
         suspicion.acquit()
         return True
 
-    def _succeed(self, file: TailedFile, original: TailedFile) -> bool:
+    def _succeed(self, file: TailedFile, original: TailedFile, now: float) -> bool:
         """The original was deleted and this has all of it and more: it was replaced, as an editor or rsync does it."""
         if not original.at_end():
             return False  # once it has been read
         self._tracker.drop(original)
-        self._go_on(file, original.closed())
+        self._go_on(file, original.closed(), now)
         return True
 
     def _pass_over(self, file: TailedFile, offset: int) -> None:

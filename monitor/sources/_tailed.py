@@ -112,6 +112,7 @@ class TailedFile:
     failing: bool = False  # the last attempt to read it failed
     truncated: bool = False  # the epoch began by truncation and nothing of it was read yet
     cleared: bool = True
+    met_earlier: bool = False  # it was seen some time before it could be opened
     held: bool = False
     given_up_at: int = 0  # its size when a limit forbade to read it on
     scanned_size: int = 0  # its size when the last scan ended

@@ -96,10 +96,6 @@ class Tracker:
         """The paths that files are or were live under."""
         return {file.home for file in self._files.values()}
 
-    def of_home(self, home: str) -> list[TailedFile]:
-        """The files that are or were live under a path."""
-        return [file for file in self._files.values() if file.home == home]
-
     # -- names -------------------------------------------------------------------------------------------------
 
     def relink(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:

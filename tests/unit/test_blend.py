@@ -152,8 +152,9 @@ class Reference:
         bans: F64 = np.minimum(np.interp(errors, knots, tails["bans"][column]) + beyond, 300)
         return bans
 
-    def among(self, part: str, column: int, sums: F64) -> F64:
+    def added(self, part: str, column: int, errors: F64, surprises: F64) -> F64:
         levels, bans = (self.part(f"verdict.{part}.")[name][column] for name in ("levels", "bans"))
+        sums = errors + surprises
         found: F64 = np.interp(sums, levels, bans) + np.maximum(sums - levels[-1], 0)
         return found
 
@@ -185,13 +186,19 @@ class Reference:
             ],
             1,
         )
+        news = x[:, self.place.width :].sum(1) > 0
         by_field = [
-            self.among("features", index, self.bans("fields", index, fields[:, index]) + surprises[:, index])
+            np.where(
+                news,
+                self.added("features", index, self.bans("fields", index, fields[:, index]), surprises[:, index]),
+                self.bans("fields", index, fields[:, index]),
+            )
             for index in range(len(self.place.blocks))
         ]
         worst = np.max(by_field, axis=0) - np.log10(len(self.place.blocks))
-        whole += (surprises.max(1) + surprises.sum(1)) / 2
-        rarity: F64 = np.maximum(self.among("records", 0, whole), worst)
+        surprise = (surprises.max(1) + surprises.sum(1)) / 2
+        whole = np.where(news, self.added("records", 0, whole, surprise), whole)
+        rarity: F64 = np.maximum(whole, worst)
         return rarity
 
 

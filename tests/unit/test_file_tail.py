@@ -1104,24 +1104,6 @@ def test_a_directory_that_cannot_be_listed_takes_nothing_away(log: Path, monkeyp
     assert tail.lines == [*OLD, *NEW, *LATE]
 
 
-def test_a_real_loss_of_permission_is_survived(log: Path) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root may read everything")
-    write(log, joined(OLD))
-    log.chmod(0)
-    tail = Follower(log)
-    tail.step()
-
-    log.chmod(0o600)
-    tail.clock.advance(30)
-    tail.step()
-
-    assert tail.lines == OLD
-
-
-WEEK_SECONDS = 7 * 86_400
-
-
 def test_files_missed_by_complete_scans_for_a_week_are_told_once_so_that_they_can_be_forgotten(tmp_path: Path) -> None:
     for name in ("a.log", "b.log", "c.log"):
         write(tmp_path / name, joined(numbered(0, 3, name)))
