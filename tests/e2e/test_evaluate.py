@@ -160,7 +160,18 @@ def test_a_report_has_every_record_in_the_order_of_the_input(
     assert [i for i, row in enumerate(rows) if not row["score"]] == [BROKEN]
     names = {"evaluation.json", "scores.csv", "sweep.csv", "corruptions.csv", "planted.csv", "events.csv"}
     names |= {"report.html"}
-    plots = ("confusion", "scores", "distribution", "roc", "precision_recall", "sweep", "events", "corruption", "loss")
+    plots = (
+        "confusion",
+        "scores",
+        "distribution",
+        "roc",
+        "precision_recall",
+        "sweep",
+        "events",
+        "corruption",
+        "loss",
+        "planted",
+    )
     names |= {f"{plot}.{suffix}" for plot in plots for suffix in ("png", "svg")}
     assert names == {path.name for path in directory.iterdir()}
     assert "report.html" in err

@@ -1104,6 +1104,9 @@ def test_a_directory_that_cannot_be_listed_takes_nothing_away(log: Path, monkeyp
     assert tail.lines == [*OLD, *NEW, *LATE]
 
 
+WEEK_SECONDS = 7 * 86_400
+
+
 def test_files_missed_by_complete_scans_for_a_week_are_told_once_so_that_they_can_be_forgotten(tmp_path: Path) -> None:
     for name in ("a.log", "b.log", "c.log"):
         write(tmp_path / name, joined(numbered(0, 3, name)))
