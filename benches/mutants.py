@@ -24,7 +24,7 @@ TREE = Path(__file__).resolve().parent.parent
 LEAST = 3
 """Mutants of a module, however small it is."""
 ANY_MUTANT = "monitor.ledger.seals.x_reseal__mutmut_1"
-SLOW = ("walk", "kill")
+SLOW = ("walk", "kill", "kernel")
 SETTINGS = """[mutmut]
 source_paths=monitor
 only_mutate=

@@ -87,6 +87,11 @@ def rename(old: Path, new: Path) -> None:
     assert new.stat().st_ino == inode
 
 
+def rotated(log: Path, number: int = 1) -> Path:
+    """What a log is called after so many rotations."""
+    return log.with_name(f"{log.name}.{number}")
+
+
 def truncate(path: Path) -> None:
     """Empty a file in place, as ``copytruncate`` does."""
     os.truncate(path, 0)
@@ -237,6 +242,15 @@ class Follower:
         self.clock.advance(self.config.rotate_grace_seconds)
         self.step()
         self.step()
+
+
+def followed(log: Path, *parts: Sequence[bytes], include: str = "{}", **options: Any) -> Follower:
+    """A follower that has committed these lines of a log, part by part; ``include`` is its pattern around the path."""
+    tail = Follower(include.format(log), **options)
+    for part in parts:
+        write(log, joined(part))
+        tail.step()
+    return tail
 
 
 def alert(number: int, stream: str = "web", *, alert_id: str | None = None, state: str = "firing") -> Alert:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
@@ -17,7 +20,7 @@ from monitor.model.bundle import BundleContents, canary_of
 from monitor.model.calibration import calibrate_network
 from monitor.model.history import Epoch, History
 from monitor.model.inference import Inference
-from monitor.model.manifest import DataSummary
+from monitor.model.manifest import MANIFEST, WEIGHTS, DataSummary, digest
 from monitor.training.recipe import Judging
 
 CPU = torch.device("cpu")
@@ -72,3 +75,23 @@ def contents(stream: str = "web", width: int = 7, seed: int = 1, **changes: Any)
         history=History((Epoch(1, 0.5, 0.6), Epoch(2, 0.25, 0.5)), best_epoch=2),
     )
     return replace(made, **changes)
+
+
+def renamed(bundle: Path) -> Path:
+    """The bundle under the name that its (forged) manifest asks for, as a thorough forger would leave it."""
+    version = bundle.name.partition("-")[0] + "-" + digest((bundle / MANIFEST).read_bytes())[:12]
+    return bundle.rename(bundle.parent / version)
+
+
+def forge(bundle: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Change the manifest and make its hash fit again."""
+    manifest = msgspec.json.decode((bundle / MANIFEST).read_bytes())
+    change(manifest)
+    (bundle / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+    return renamed(bundle)
+
+
+def forge_weights(bundle: Path, data: bytes) -> Path:
+    """Replace the weights and make every hash fit again."""
+    (bundle / WEIGHTS).write_bytes(data)
+    return forge(bundle, lambda m: m["files"][WEIGHTS].update(sha256=digest(data), bytes=len(data)))

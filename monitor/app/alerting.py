@@ -16,6 +16,7 @@ from monitor.core.clock import Clock
 from monitor.core.features import FeatureMatrix
 from monitor.core.protocols import Parser
 from monitor.core.records import RecordBatch
+from monitor.core.redaction import Redaction
 from monitor.core.rows import lines_of
 from monitor.deciding.threshold import exceeding
 from monitor.explaining.fields import Anomaly, field_findings, summarise
@@ -73,6 +74,7 @@ class AlertWriter:
         bundle: Bundle,
         *,
         clock: Clock,
+        redaction: Redaction,
     ) -> None:
         self.stream = stream
         self.bundle = bundle
@@ -80,6 +82,7 @@ class AlertWriter:
         self._features = features
         self._scorer = scorer
         self._clock = clock
+        self.redaction = redaction
         self._host = socket.gethostname()
         self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
 
@@ -87,7 +90,7 @@ class AlertWriter:
         """One alert for each row of ``rows`` [m], in order, with event time and key of ``context`` [m]."""
         values = scored.matrix.values[rows]
         found = anomalies(self._scorer, values)
-        actual = natural_values(self._natural.parse(lines_of(scored.records.raw, rows)))
+        actual = natural_values(self.redaction.records(self._natural.parse(lines_of(scored.records.raw, rows))))
         detected = rfc3339(self._clock.now()) or ""
         return tuple(
             self._alert(
@@ -121,7 +124,7 @@ class AlertWriter:
             score=Score(float(scored.scores.l1[row]), score, limit, p_value(anomaly.rarity)),
             fields=fields,
             summary=summarise(self.stream, fields, score, limit, anomaly.rarity),
-            raw=raw.line(row)[:RAW_CHARACTERS],
+            raw=self.redaction.text(raw.line(row))[:RAW_CHARACTERS],  # first: what is cut is not recognised
             model=self._model,
             host=self._host,
         )

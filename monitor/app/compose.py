@@ -10,6 +10,7 @@ from typing import IO
 from monitor import plugins
 from monitor.app.alerting import AlertWriter
 from monitor.app.pipeline import Pipeline
+from monitor.app.sampling import Sampler, limits_of, sequential
 from monitor.app.streams import models_root
 from monitor.core.clock import Clock
 from monitor.core.config import Config, StreamConfig
@@ -18,6 +19,7 @@ from monitor.core.input_config import InputConfig
 from monitor.core.limit import Limit
 from monitor.core.protocols import Encoder, Parser
 from monitor.core.records import Field, RawBatch
+from monitor.core.redaction import Redaction
 from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
 from monitor.deciding.episode_count import EpisodeCount
@@ -28,6 +30,7 @@ from monitor.ingest.reading import Ingest, TimeColumn, read_files, wanted_fields
 from monitor.model.bundle import Bundle, BundleContents, load
 from monitor.model.device import choose_device
 from monitor.model.versions import current_version, stream_directory
+from monitor.reservoir.keeper import Keeper
 from monitor.scoring.choice import scorer_of
 
 
@@ -48,10 +51,11 @@ def build_parser(stream: StreamConfig, fields: Sequence[Field] | None) -> Parser
 def build_ingest(stream: StreamConfig, fields: Sequence[Field], *, context: bool = True) -> Ingest:
     """Parsing for features that read ``fields``; with ``context`` every record gets its event time and key."""
     time = None if stream.time is None else TimeColumn(stream.time.field, stream.time.format, stream.time.timezone)
-    both = wanted_fields([], time=time, key=stream.key)
+    both, redaction = wanted_fields([], time=time, key=stream.key), Redaction(stream.redact)
     if context or not both:
-        return Ingest(build_parser(stream, sorted({*fields, *both})), time=time, key=stream.key)
-    return Ingest(build_parser(stream, sorted(fields)), time=time, key=stream.key, context=build_parser(stream, both))
+        return Ingest(build_parser(stream, sorted({*fields, *both})), time=time, key=stream.key, redaction=redaction)
+    parser, single = build_parser(stream, sorted(fields)), build_parser(stream, both)
+    return Ingest(parser, time=time, key=stream.key, context=single, redaction=redaction)
 
 
 def new_framer(config: Config, stream: StreamConfig | None = None) -> Callable[[], Framer]:
@@ -74,8 +78,10 @@ def read_input(
     )
 
 
-def load_pipeline(config: Config, name: str, clock: Clock, version: str | None = None) -> Pipeline:
-    """The stream's data path with its current model, or with a given version.
+def load_pipeline(
+    config: Config, name: str, clock: Clock, version: str | None = None, keeper: Keeper | None = None
+) -> Pipeline:
+    """The stream's data path with its current model, or with a given version; with a keeper it fills its reservoir.
 
     Raises:
         TryLaterError: nothing has been published for the stream yet.
@@ -84,6 +90,8 @@ def load_pipeline(config: Config, name: str, clock: Clock, version: str | None =
     bundle = load_bundle(config, name, version)
     pipeline = assemble(config, name, bundle, clock, decider_of(config.streams[name], bundle))
     check_fit(name, config.streams[name], bundle, pipeline.features)
+    if keeper:
+        pipeline.sampler = sampler_of(name, config.streams[name], pipeline.episodes, clock, keeper)
     return pipeline
 
 
@@ -96,7 +104,8 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
     stream, contents = config.streams[name], bundle.contents
     features = restore_features(contents)
     scorer = scorer_of(contents, features.layout, choose_device(config.device)[0])
-    alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, clock=clock)
+    redaction = Redaction(stream.redact)
+    alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, clock=clock, redaction=redaction)
     averaging = averaging_of(contents)
     ingest = build_ingest(stream, features.fields, context=features.needs_context or averaging.length > 1)
     return Pipeline(
@@ -109,6 +118,20 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
         episodes=EpisodeCount(stream.alert.episode_gap_seconds, clock),
         alerts=alerts,
     )
+
+
+def sampler_of(name: str, stream: StreamConfig, episodes: EpisodeCount, clock: Clock, keeper: Keeper) -> Sampler | None:
+    """What fills the stream's reservoir; None where it is switched off, or nothing can be learned from a sample."""
+    if not stream.reservoir.enabled or sequential(stream):
+        return None
+    fields = learned_fields(stream)
+    reservoir = keeper.reservoir(name, fields, limits_of(stream))
+    return Sampler(reservoir, build_ingest(stream, fields), episodes, clock)
+
+
+def learned_fields(stream: StreamConfig) -> list[Field]:
+    """What a training reads of each record, each once, sorted."""
+    return sorted({field for encoder in build_encoders(stream).values() for field in encoder.fields})
 
 
 def threshold_of(stream: StreamConfig, contents: BundleContents) -> float:

@@ -8,7 +8,6 @@ import msgspec
 
 from monitor.app.alerting import RAW_CHARACTERS
 from monitor.app.compose import assemble, load_bundle, load_pipeline
-from monitor.app.history import full_text
 from monitor.app.pipeline import Pipeline
 from monitor.app.replaying import command_for, record_in, record_of, replay
 from monitor.app.streams import chosen_streams, models_root
@@ -24,16 +23,6 @@ from monitor.plugins import load_config
 
 CURRENT = "current"
 """Stands for the version in use."""
-
-
-def find_alert(config_path: Path, alert_id: str) -> Alert:
-    """The alert whose id begins so.
-
-    Raises:
-        NoInputError: there is none.
-        UsageError: there are several.
-    """
-    return msgspec.json.decode(full_text(config_path, alert_id), type=Alert)
 
 
 def explain_alert(config_path: Path, alert: Alert, version: str | None) -> Explanation:

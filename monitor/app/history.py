@@ -1,23 +1,31 @@
-"""Reads alerts back from the ledger, beside a running daemon."""
+"""Reads alerts back from the ledger, beside a running daemon, with what people said of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from monitor.app.labels import Label, Verdict, add_labels, read_labels
 from monitor.app.streams import chosen_streams
 from monitor.core.alerts import Alert
-from monitor.core.errors import NoInputError
+from monitor.core.clock import Clock
+from monitor.core.errors import NoInputError, UsageError
 from monitor.core.printable import printable
 from monitor.ledger import Ledger
 from monitor.plugins import load_config, resolve_state_dir
 
 
+def _state_dir(config_path: Path) -> Path:
+    return resolve_state_dir(load_config(config_path), os.environ)
+
+
 def _ledger(config_path: Path) -> Ledger:
-    return Ledger.open(resolve_state_dir(load_config(config_path), os.environ), read_only=True)
+    return Ledger.open(_state_dir(config_path), read_only=True)
 
 
 def alert_lines(config_path: Path, stream: str | None, limit: int) -> list[bytes]:
@@ -27,25 +35,75 @@ def alert_lines(config_path: Path, stream: str | None, limit: int) -> list[bytes
         return ledger.alerts(stream, limit)[::-1]
 
 
-def short_line(line: bytes) -> str:
-    """One alert as one line for a person.
+def labels(config_path: Path) -> dict[str, Label]:
+    """What people said of alerts, by their ids."""
+    return read_labels(_state_dir(config_path))
+
+
+def short_line(line: bytes, labels: Mapping[str, Label]) -> str:
+    """One alert as one line for a person, with its label.
 
     Control characters of the record cannot reach the terminal.
     """
     alert = msgspec.json.decode(line, type=Alert)
-    return printable(f"{alert.id[:8]}  {alert.detected_at}  {alert.severity:8}  {alert.summary}", limit=400)
+    said = f"[{labels[alert.id].label}] " if alert.id in labels else ""
+    return printable(f"{alert.id[:8]}  {alert.detected_at}  {alert.severity:8}  {said}{alert.summary}", limit=400)
+
+
+def labelled_line(line: bytes, labels: Mapping[str, Label]) -> bytes:
+    """One alert as JSON with its label, if it has one."""
+    alert = msgspec.json.decode(line, type=Alert)
+    return msgspec.json.encode(_content(alert, labels)) if alert.id in labels else line
 
 
 def full_text(config_path: Path, alert_id: str) -> str:
-    """One alert as indented JSON.
+    """One alert as indented JSON, with its label.
 
     Raises:
         NoInputError: no alert has an id that begins so.
         UsageError: several have.
     """
+    content = _content(find_alert(config_path, alert_id), labels(config_path))
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+
+
+def find_alert(config_path: Path, alert_id: str) -> Alert:
+    """The alert whose id begins so; where the ledger has forgotten it, as it was labelled.
+
+    Raises:
+        NoInputError: there is none.
+        UsageError: there are several.
+    """
     with _ledger(config_path) as ledger:
         found = ledger.alert(alert_id)
-    if found is None:
+    if found is not None:
+        return msgspec.json.decode(found, type=Alert)
+    known = [label.alert for name, label in labels(config_path).items() if name.startswith(alert_id)]
+    if len(known) > 1:
+        raise UsageError(
+            f"several alerts begin with {alert_id!r}: {', '.join(a.id for a in known)}; give more of the id"
+        )
+    if not known:
         raise NoInputError(f"no alert has an id that begins with {alert_id!r}; see `aemonitor alerts list`")
-    content: dict[str, Any] = msgspec.json.decode(found)
-    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+    return known[0]
+
+
+def label_alerts(config_path: Path, alert_ids: Sequence[str], verdict: Verdict, note: str, clock: Clock) -> list[Label]:
+    """Note what a person says of some alerts; all of them are found before anything is written.
+
+    Raises:
+        NoInputError, UsageError: an id is that of no alert, or of several.
+    """
+    when = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
+    found = {alert.id: alert for alert in (find_alert(config_path, alert_id) for alert_id in alert_ids)}
+    made = [Label(verdict, note, when, alert) for alert in found.values()]
+    add_labels(_state_dir(config_path), made)
+    return made
+
+
+def _content(alert: Alert, labels: Mapping[str, Label]) -> dict[str, Any]:
+    content: dict[str, Any] = msgspec.to_builtins(alert)
+    label = labels.get(alert.id)
+    if label is not None:
+        content["label"] = {"label": label.label, "note": label.note, "labelled_at": label.labelled_at}
+    return content

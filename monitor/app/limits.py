@@ -12,10 +12,10 @@ import msgspec
 
 from monitor.app.compose import load_pipeline
 from monitor.app.pipeline import LIMIT
-from monitor.app.streams import chosen_streams
+from monitor.app.streams import only_stream
 from monitor.core.accounting import Counts, Memory
 from monitor.core.clock import SystemClock
-from monitor.core.errors import NoInputError, UsageError
+from monitor.core.errors import NoInputError
 from monitor.ledger import Ledger
 from monitor.ledger.limits import PastChange
 from monitor.plugins import load_config, resolve_state_dir
@@ -56,17 +56,14 @@ def standing(config_path: Path, stream: str | None) -> Standing:
         TryLaterError: no model has been published yet.
     """
     config = load_config(config_path)
-    chosen = chosen_streams(config, [stream] if stream else [])
-    if len(chosen) > 1:
-        raise UsageError(f"say which stream with --stream: {', '.join(chosen)}")
-    (name,) = chosen
+    name = only_stream(config, stream)
     pipeline = load_pipeline(config, name, SystemClock())
     counts, memories, changes = _kept(resolve_state_dir(config, os.environ), name)
     pipeline.take_over(memories)
     return Standing(
         stream=name,
         model=pipeline.bundle.version,
-        adaptive=chosen[name].alert.adaptive,
+        adaptive=config.streams[name].alert.adaptive,
         calibrated=pipeline.decider.threshold,
         limit=pipeline.threshold,
         expected=None if pipeline.promise is None else pipeline.promise.text(),

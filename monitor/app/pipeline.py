@@ -10,14 +10,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.app.alerting import AlertWriter, Scored
+from monitor.app.sampling import Sampler
 from monitor.core.accounting import Counts, DeadLetter, Memory, MemoryChange, Outcome, Position
 from monitor.core.alerts import Alert
-from monitor.core.arrays import F64, I64
+from monitor.core.arrays import F32, F64, I64
+from monitor.core.drifted import Drifted
 from monitor.core.features import FeatureMatrix
 from monitor.core.limit import Limit
 from monitor.core.records import RawBatch, RecordBatch
+from monitor.core.redaction import Redaction
 from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
+from monitor.deciding.drift import DRIFT, Drift
 from monitor.deciding.episode_count import EpisodeCount
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
@@ -33,7 +37,7 @@ DEAD_LETTER_CHARACTERS = 1024
 SCORES, LIMIT, EPISODES = "", "\0limit", "\0episodes"
 """Names, which no feature can have, of what is remembered beside features: the scores that are averaged, the limit that
 follows, and when each key alerted last."""
-OWN = frozenset({SCORES, LIMIT, EPISODES})
+OWN = frozenset({SCORES, LIMIT, EPISODES, DRIFT})
 NEWEST_TIME_SECONDS = 1.0
 """How often the event time is looked at for the lag metric: a look costs as much as a few hundred records."""
 
@@ -50,7 +54,10 @@ class Processed:
 
 
 class Pipeline:
-    """One stream with one published model. Used by one thread at a time; keyed state lives in its parts."""
+    """One stream with one published model. Used by one thread at a time; keyed state lives in its parts.
+
+    ``sampler`` is offered what was scored, if there is one.
+    """
 
     def __init__(
         self,
@@ -72,7 +79,13 @@ class Pipeline:
         self.decider = decider
         self.episodes = episodes
         self.alerts = alerts
-        self._remembering: dict[str, Averaging | EpisodeCount | Adaptation] = {SCORES: averaging, EPISODES: episodes}
+        self.sampler: Sampler | None = None
+        self.drift = Drift(alerts.bundle.version, alerts.bundle.contents.usual)
+        self._remembering: dict[str, Averaging | EpisodeCount | Adaptation | Drift] = {
+            SCORES: averaging,
+            EPISODES: episodes,
+            DRIFT: self.drift,
+        }
         if isinstance(decider, Adaptation):
             self._remembering[LIMIT] = decider
         self._time_asked = -math.inf  # monotonic seconds
@@ -91,6 +104,10 @@ class Pipeline:
     def promise(self) -> Limit | None:
         """What to expect above the calibrated threshold; None where that is not known."""
         return self.decider.promise
+
+    def drifted(self) -> Drifted:
+        """How far records have moved away from the model; any thread may ask."""
+        return self.drift.now
 
     def memories(self) -> Mapping[str, Memory]:
         """What is remembered of keys after all that was processed."""
@@ -133,13 +150,16 @@ class Pipeline:
         clock.append(time.perf_counter())
         scored = Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
         alerts, episodes = self._decide(scored)
+        if self.sampler:
+            self.sampler.offer(scored)
+        self.drift.see(records.ok, matrix.values, self.features.layout.width, self._field_errors, episodes)
         clock.append(time.perf_counter())
         outcome = Outcome(
             stream=self.stream,
             positions=(Position(raw.origin, raw.next_offset, raw.tail),),
             counts=replace(count(records), alerts=len(alerts), episodes=episodes),
             alerts=alerts,
-            dead_letters=dead_letters(records),
+            dead_letters=dead_letters(records, self.alerts.redaction),
             memories=(*remembered, *self._remembered()),
             limit_changes=self.decider.changes(),
         )
@@ -153,6 +173,10 @@ class Pipeline:
             return (), 0
         context = self.ingest.context(scored.records.raw, rows)
         return self.alerts.write(scored, rows, context), self.episodes.begun(context)
+
+    def _field_errors(self, values: F32) -> F64:
+        """The error of each feature of some encoded rows [n, total], [n, features]."""
+        return self.scorer.field_errors(values, self.scorer.reconstruct(values))
 
     def _remembered(self) -> Iterator[MemoryChange]:
         for name, part in self._remembering.items():
@@ -192,11 +216,11 @@ def count(records: RecordBatch) -> Counts:
     )
 
 
-def dead_letters(records: RecordBatch) -> tuple[DeadLetter, ...]:
+def dead_letters(records: RecordBatch, redaction: Redaction) -> tuple[DeadLetter, ...]:
     """The first few unparsed records of a batch, with the reason."""
     raw = records.raw
     rows = np.flatnonzero(records.unparsed)[:DEAD_LETTER_SAMPLE].tolist()
     return tuple(
-        DeadLetter(raw.origin, int(raw.offsets[row]), records.reasons[row], raw.line(row)[:DEAD_LETTER_CHARACTERS])
-        for row in rows
+        DeadLetter(raw.origin, int(raw.offsets[row]), redaction.text(records.reasons[row]), text)
+        for row, text in ((row, redaction.text(raw.line(row))[:DEAD_LETTER_CHARACTERS]) for row in rows)
     )

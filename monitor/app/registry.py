@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.app.streams import chosen_streams, models_root
-from monitor.core.errors import BundleError, NoInputError, UsageError
-from monitor.model.manifest import CARD, MANIFEST, decode
-from monitor.model.versions import current_version, stream_directory, versions
+from monitor.app.streams import chosen_streams, models_root, only_stream
+from monitor.core.errors import BundleError, NoInputError
+from monitor.model.manifest import CARD, MANIFEST, read_manifest
+from monitor.model.versions import current_version, stream_directory, version_directory, versions
 from monitor.plugins import load_config
 
 
@@ -32,8 +32,7 @@ def list_versions(config_path: Path, stream: str | None) -> list[Version]:
     for name in chosen_streams(config, [stream] if stream else []):
         current = current_version(root, name)
         for version in versions(root, name):
-            path = stream_directory(root, name) / version / MANIFEST
-            manifest = decode(path.read_bytes(), path)
+            manifest = read_manifest(stream_directory(root, name) / version)
             data = manifest.data
             records = data.train + data.early_stop + data.calibration
             found.append(Version(name, version, version == current, manifest.created, records))
@@ -63,7 +62,7 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
     for name in chosen_streams(config, [stream] if stream else []):
         for found in versions(root, name):
             if version in (None, found):
-                _check(stream_directory(root, name) / found)
+                verify_directory(stream_directory(root, name) / found)
                 checked += 1
                 yield f"{name}/{found}"
     if not checked:
@@ -74,25 +73,24 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
         )
 
 
-def _check(path: Path) -> None:
-    from monitor.model.bundle import verify  # here: to list and show models nobody needs torch
+def verify_directory(path: Path) -> None:
+    """Check a version where it stands, completely.
+
+    Raises:
+        BundleError: it is not sound; with file and reason.
+    """
+    from monitor.app.compose import restore_features  # here: to list and show models nobody needs torch
+    from monitor.model.bundle import verify
     from monitor.scoring.choice import scorer_of
 
     contents = verify(path).contents
     try:
-        scorer_of(contents, contents.layout)
+        scorer_of(contents, restore_features(contents).layout)
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
 
 
 def _file(config_path: Path, stream: str | None, version: str | None, name: str) -> str:
     config = load_config(config_path)
-    chosen = chosen_streams(config, [stream] if stream else [])
-    if len(chosen) > 1:
-        raise UsageError(f"say which stream with --stream: {', '.join(chosen)}")
-    (only,) = chosen
-    root = models_root(config)
-    wanted = version or current_version(root, only)
-    if wanted not in versions(root, only):
-        raise NoInputError(f"stream {only} has no published model {wanted or ''}; see `aemonitor models list`")
-    return (stream_directory(root, only) / wanted / name).read_text()
+    only = only_stream(config, stream)
+    return (version_directory(models_root(config), only, version) / name).read_text()

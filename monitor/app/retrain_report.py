@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
-from monitor.app.gate import Trial
+from monitor.app.gates.contest import Contest
+from monitor.app.gates.replay import Disagreements
+from monitor.app.gates.trying import Tried, total
+from monitor.app.publication import Verdict
 from monitor.app.suspicions import Suspicion, listing
-from monitor.core.errors import TryLaterError
+from monitor.core.errors import AemonitorError, TryLaterError
 from monitor.core.limit import Limit
 from monitor.core.model_config import Network
 from monitor.model.calibration import method_of
 from monitor.model.history import Candidate
+from monitor.model.trials import Gate
 from monitor.training.recipe import Trained
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """How a model did: ``false_alarms`` is the share of the replayed benign records that alert.
+
+    ``recall`` is the share found of ``planted`` faults, as if each lasted long enough to fill the average of scores,
+    ``named`` the share of alerts asked that name the spoiled field first. None where there is nothing to share.
+    """
+
+    false_alarms: float
+    planted: int
+    recall: float | None
+    named: float | None
+
+    def text(self) -> str:
+        """The faults, for a person."""
+        if self.recall is None:
+            return "no fault can be planted in these fields"
+        named = "" if self.named is None else f", {self.named:.0%} of these name the field first"
+        return f"{self.recall:.0%} of {self.planted:,} planted in held-out records are found{named}"
 
 
 class Report(msgspec.Struct, frozen=True):
     """What a retraining did.
 
-    ``published`` is the new version; None after a dry run, or where the gate says in ``refused`` why it must not be.
+    ``published`` is the new version; None after a dry run, or where gates were not passed: ``refused`` says why in
+    words. With ``--force`` both are there. ``disagreements`` are with the model in use, None where there is none.
     ``method`` is what scores, ``average`` over how many records; ``limit`` what to expect above ``threshold``.
     ``suspects`` were left out of all of it; ``candidates`` are the bottlenecks tried.
     """
@@ -54,6 +80,9 @@ class Report(msgspec.Struct, frozen=True):
     network: Network = "dense"
     candidates: tuple[Candidate, ...] = ()
     suspects: tuple[Suspicion, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    disagreements: Disagreements | None = None
+    out_of_time: bool = False
 
     def text(self) -> str:
         """The report for a person."""
@@ -64,7 +93,8 @@ class Report(msgspec.Struct, frozen=True):
             f"  split      {self._split()}",
             f"  device     {self.device}",
             *listing(self.suspects),
-            f"  network    {self._kind()}{layers}{self._beside()}, best of {self.epochs} epochs: {self.best_epoch}",
+            f"  network    {self._kind()}{layers}{self._beside()}, best of {self.epochs} epochs: {self.best_epoch}"
+            + (", then the time was up (--max-seconds)" if self.out_of_time else ""),
             *([f"  bottleneck {self._bottleneck()}"] if len(self.candidates) > 1 else []),
             *([f"  learned    {self._learned()}"] if self.explained is not None else []),
             f"  benign     errors {self.error_low:.4g} to {self.error_high:.4g} are l1 scores 0 to 1"
@@ -74,6 +104,8 @@ class Report(msgspec.Struct, frozen=True):
             *([f"             {self.limit.share_text()}"] if self.limit and self.limit.daily else []),
             f"  faults     {self.trial.text()}",
             *(f"  left out   {name}: {reason}" for name, reason in self.left_out.items()),
+            *(f"  gate       {gate.name}: {'' if gate.passed else 'FAILED: '}{gate.words}" for gate in self.gates),
+            *self._differences(),
             self._outcome(),
         ]
         return "\n".join(lines)
@@ -84,13 +116,20 @@ class Report(msgspec.Struct, frozen=True):
 
     def _outcome(self) -> str:
         if self.published:
-            return f"  published  {self.published}"
+            return f"  published  {self.published}" + (" by force, against the gates" if self.refused else "")
         return f"  refused    {self.refused}" if self.refused else "  dry run: nothing was published"
 
     def _split(self) -> str:
         if self.split == "none":
             return f"none: the same {self.train:,} records to learn and to calibrate; new ones will score higher"
         return f"{self.train:,} to learn, {self.early_stop:,} to stop by, {self.calibration:,} to calibrate"
+
+    def _differences(self) -> list[str]:
+        found = self.disagreements
+        if found is None:
+            return []
+        counts = f"{found.both:,} with both, {found.only_new:,} now, {found.only_old:,} with the one in use only"
+        return [f"  replayed   records that alert: {counts}", *(f"             {each.text()}" for each in found.shown)]
 
     def _kind(self) -> str:
         return "" if self.network == "dense" else f"{self.network} "
@@ -128,22 +167,21 @@ STATES = {
 
 def report_of(
     trained: Trained,
-    trial: Trial,
-    refused: str | None,
-    version: str | None,
+    contest: Contest,
+    tried: Tried,
+    verdict: Verdict,
     *,
     read: int,
     unparsed: int,
     device: str,
-    threshold: float,
 ) -> Report:
-    """The report of a training; ``version`` is the one published, if any."""
+    """The report of a training, of its trials and of what became of the model."""
     contents = trained.contents
     history = contents.history
     best = next((epoch for epoch in history.epochs if epoch.number == history.best_epoch), None)
     return Report(
         stream=contents.stream,
-        published=version,
+        published=verdict.version,
         records_read=read,
         unparsed=unparsed,
         train=contents.data.train,
@@ -163,23 +201,55 @@ def report_of(
         state=contents.calibration.state,
         method=method_of(contents.score),
         average=1 if contents.score is None else contents.score.average,
-        threshold=threshold,
+        threshold=contest.candidate.threshold,
         limit=contents.limit,
-        trial=trial,
+        trial=_trial(contest, tried),
         left_out=dict(trained.features.left_out),
         device=device,
-        refused=refused,
+        refused=verdict.refused,
         network=contents.config.network,
         candidates=history.candidates,
+        gates=verdict.gates,
+        out_of_time=history.out_of_time,
     )
 
 
-def check_published(reports: Sequence[Report]) -> None:
-    """Say which models the gate kept back.
+def _trial(contest: Contest, tried: Tried) -> Trial:
+    records, found = total(tried.candidate)
+    return Trial(
+        false_alarms=float(contest.replay.alerts.mean()),
+        planted=records,
+        recall=found / records if records else None,
+        named=tried.named,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one stream: a report, or the error that left it without one; ``seconds`` it took."""
+
+    stream: str
+    found: Report | AemonitorError
+    seconds: float
+
+
+def check_published(outcomes: Sequence[Outcome]) -> None:
+    """Say which streams have no new model that were to have one.
 
     Raises:
-        TryLaterError: one at least.
+        AemonitorError: that of a stream that could not be trained.
+        TryLaterError: gates kept a model back, and it was not published by force.
     """
-    kept = [f"stream {report.stream}: not published: {report.refused}" for report in reports if report.refused]
+    kept = [f"stream {o.stream}: {_lack(o.found)}" for o in outcomes if _lack(o.found)]
+    failed = [outcome.found for outcome in outcomes if isinstance(outcome.found, AemonitorError)]
+    if failed:
+        raise failed[0] if len(kept) == 1 else type(failed[0])("; ".join(kept))
     if kept:
         raise TryLaterError("; ".join(kept) + ". What was in use stays; --force publishes all the same")
+
+
+def _lack(found: Report | AemonitorError) -> str | None:
+    """Why there is no new model of a stream; None where there is one, or none was to be."""
+    if isinstance(found, AemonitorError):
+        return str(found)
+    return f"not published: {found.refused}" if found.refused and not found.published else None

@@ -15,7 +15,7 @@ import torch
 import monitor
 from monitor import plugins
 from monitor.app.compose import load_pipeline, new_framer
-from monitor.app.streams import chosen_streams, models_root
+from monitor.app.streams import chosen_streams, models_root, reservoirs_root
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config, Plugin, StreamConfig
 from monitor.core.errors import UsageError
@@ -27,9 +27,11 @@ from monitor.model.device import choose_device
 from monitor.model.versions import current_version
 from monitor.plugins import load_config
 from monitor.plugins.matching import would_read
+from monitor.reservoir.keeper import Keeper
 from monitor.runtime.daemon import Daemon, Ended
 from monitor.runtime.memory import keep_freed_memory, settle_garbage_collector
 from monitor.runtime.plan import Plan, SinkPlan, StreamPlan
+from monitor.runtime.service_manager import ServiceManager
 from monitor.telemetry import Telemetry, setup_logging
 from monitor.web import Health
 
@@ -56,25 +58,34 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
     pa.set_cpu_count(1)
     clock = SystemClock()
     watched = WatchedConfig(config_path)
-    make_plan = partial(_plan, streams=streams, once=once, from_stdin=from_stdin)
-    config = watched.load()
     telemetry = Telemetry(clock)
+    config = watched.load()
+    keeper = Keeper(reservoirs_root(config), telemetry, clock)
+    make_plan = partial(_plan, keeper=keeper, streams=streams, once=once, from_stdin=from_stdin)
     device, message = choose_device(config.device)
     telemetry.build_info(monitor.__version__, platform.python_version(), torch.__version__)
     telemetry.device(str(device), message)
     plan = make_plan(config)
+    manager = ServiceManager(os.environ, clock)
+    manager.starting("checking the ledger")
     ledger = Ledger.open(plugins.resolve_state_dir(config, os.environ), recovery=recovery_of(config, telemetry))
     daemon = Daemon(
         plan,
         ledger,
         telemetry,
-        Health(clock),
+        # By the loop that scores and no other: a scorer that hangs is a program that does nothing.
+        Health(clock, {"scorer": manager.alive}),
         clock,
         replan=lambda: make_plan(watched.load()),
         config_changed=watched.changed,
+        manager=manager,
     )
     settle_garbage_collector()
-    return daemon.run()
+    keeper.start()
+    try:
+        return daemon.run()
+    finally:
+        keeper.close()
 
 
 class WatchedConfig:
@@ -101,19 +112,20 @@ class WatchedConfig:
             return None
 
 
-def _plan(config: Config, *, streams: Sequence[str], once: bool, from_stdin: bool) -> Plan:
+def _plan(config: Config, *, keeper: Keeper, streams: Sequence[str], once: bool, from_stdin: bool) -> Plan:
     chosen = chosen_streams(config, streams)
     if from_stdin and len(chosen) != 1:
         raise UsageError(f"--stdin needs --stream, since there are several streams: {', '.join(chosen)}")
     refuse_feedback(config, chosen)
     return Plan(
-        streams={name: _stream_plan(config, name, stream, once, from_stdin) for name, stream in chosen.items()},
+        streams={name: _stream_plan(config, name, stream, keeper, once, from_stdin) for name, stream in chosen.items()},
         sinks=_sink_plans(config, chosen),
         listen=None if once or config.server.listen == "none" else config.server.listen,
         queue_bytes=config.limits.queue_bytes,
         max_batch_records=config.limits.max_batch_records,
         turn_bytes=min(TURN_BYTES, config.limits.queue_bytes // TURNS_QUEUED),
         keep_one_in=config.limits.sample_one_in if config.limits.on_overload == "sample" else 1,
+        once=once,
     )
 
 
@@ -140,7 +152,9 @@ def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None
                 )
 
 
-def _stream_plan(config: Config, name: str, stream: StreamConfig, once: bool, from_stdin: bool) -> StreamPlan:
+def _stream_plan(
+    config: Config, name: str, stream: StreamConfig, keeper: Keeper, once: bool, from_stdin: bool
+) -> StreamPlan:
     root, clock = models_root(config), SystemClock()
     source = Plugin(PIPE, plugins.default_options("sources", PIPE)) if from_stdin else stream.source
     return StreamPlan(
@@ -149,7 +163,7 @@ def _stream_plan(config: Config, name: str, stream: StreamConfig, once: bool, fr
         reading=PIPE if source.kind == PIPE else (source, config.limits, stream.input),
         open_source=patient(_source_opener(source.kind, source.options, once=once), stream.input),
         new_framer=new_framer(config, stream),
-        load=partial(load_pipeline, config, name, clock),
+        load=partial(load_pipeline, config, name, clock, keeper=keeper),
         published=partial(current_version, root, name),
         rereadable=source.kind != PIPE,
     )

@@ -26,10 +26,11 @@ COMMANDS = {
     "evaluate": "Measure a model on labelled records.",
     "cluster": "Group records by their latent vectors.",
     "explain": "Replay one record and show every field of it.",
-    "alerts": "List and show alerts.",
-    "models": "List, show and verify published models; where the limit stands.",
+    "alerts": "List, show and label alerts.",
+    "models": "Show, compare, verify and roll back published models.",
     "state": "Show and repair what the ledger knows.",
     "verify": "Prove that every record read is accounted for.",
+    "systemd": "Install and remove the systemd units.",
     "data": "Make example data, convert images, plant corruptions.",
     "demo": "Make traffic, learn it, plant faults, alert; ends by itself.",
 }

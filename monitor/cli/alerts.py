@@ -1,15 +1,19 @@
-"""``aemonitor alerts``: what has been alerted."""
+"""``aemonitor alerts``: what has been alerted, and what people say of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import config_option
 
+if TYPE_CHECKING:
+    from monitor.app.labels import Verdict
 
-@click.group("alerts", short_help="List and show alerts.")
+
+@click.group("alerts", short_help="List, show and label alerts.")
 def command() -> None:
     """The history of alerts, as the ledger keeps it; works while the daemon runs."""
 
@@ -18,13 +22,14 @@ def command() -> None:
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
 @click.option("--limit", default=20, show_default=True, help="The newest this many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the sinks get them.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the sinks get them, and the label.")
 def list_alerts(config: Path, stream: str | None, limit: int, *, as_json: bool) -> None:
     """The newest alerts, oldest of them first."""
-    from monitor.app.history import alert_lines, short_line
+    from monitor.app.history import alert_lines, labelled_line, labels, short_line
 
+    said = labels(config)
     for line in alert_lines(config, stream, limit):
-        click.echo(line if as_json else short_line(line))
+        click.echo(labelled_line(line, said) if as_json else short_line(line, said))
 
 
 @command.command("show")
@@ -35,3 +40,21 @@ def show_alert(config: Path, alert_id: str) -> None:
     from monitor.app.history import full_text
 
     click.echo(full_text(config, alert_id))
+
+
+@command.command("label")
+@config_option
+@click.argument("alert_ids", nargs=-1, required=True, metavar="ALERT_ID...")
+@click.argument("verdict", type=click.Choice(["benign", "anomaly"]))
+@click.option("--note", default="", metavar="TEXT", help="Why; it is kept with the label.")
+def label_alert(config: Path, alert_ids: tuple[str, ...], verdict: Verdict, note: str) -> None:
+    """Say of alerts that they were BENIGN or an ANOMALY; the beginnings of their ids are enough.
+
+    The next `retrain` learns the records that were benign and none that were not. The last label of an alert counts.
+    Works while the daemon runs.
+    """
+    from monitor.app.history import label_alerts
+    from monitor.core.clock import SystemClock
+
+    for label in label_alerts(config, alert_ids, verdict, note, SystemClock()):
+        click.echo(f"{label.alert.id[:8]}  {label.label}")

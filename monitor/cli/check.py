@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     help="Do not look at the files and directories that it names, only at itself and the sample. Services that it "
     "names are never asked.",
 )
+@click.option(
+    "--service",
+    is_flag=True,
+    help="Look at files and directories as the systemd service does: as its user, with its groups, in its sandbox. "
+    "Needs root.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--print-schema", is_flag=True, help="Print the JSON Schema of configurations instead, for editors.")
 def command(
@@ -48,6 +54,7 @@ def command(
     samples: tuple[str, ...],
     stream: str | None,
     offline: bool,
+    service: bool,
     as_json: bool,
     print_schema: bool,
 ) -> None:
@@ -62,12 +69,12 @@ def command(
         click.echo(_schema_text(), nl=False)
         return
     from monitor.plugins import load_config
-    from monitor.plugins.surroundings import doubts, surroundings
+    from monitor.plugins.surroundings import doubts
 
     if file and click.get_current_context().get_parameter_source("config") is ParameterSource.COMMANDLINE:
         raise UsageError("give the configuration once: as CONFIG or with -c")
     path = Path(file) if file else config
-    _refuse(path, samples, stream)
+    _refuse(path, samples, stream, both=offline and service)
     try:
         checked = load_config(path)
     except ConfigError as error:
@@ -75,7 +82,7 @@ def command(
             raise
         click.echo(_json(error.file, (), error.problems, ()))
         raise SystemExit(ExitCode.CONFIG) from None
-    result = _Result(str(path), checked, [*doubts(checked), *(() if offline else surroundings(checked, os.environ))])
+    result = _Result(str(path), checked, [*doubts(checked), *_seen(checked, offline=offline, service=service)])
     if samples:
         _with_sample(result, stream, samples, as_json=as_json)
     elif as_json:
@@ -84,12 +91,27 @@ def command(
         result.say()
 
 
-def _refuse(path: Path, samples: Sequence[str], stream: str | None) -> None:
+def _seen(config: Config, *, offline: bool, service: bool) -> Sequence[Problem]:
+    """What of the files and directories that it names stands in the way."""
+    if offline:
+        return ()
+    if service:
+        from monitor.app.service_view import service_problems
+
+        return service_problems(config, os.environ)
+    from monitor.plugins.surroundings import surroundings
+
+    return surroundings(config, os.environ)
+
+
+def _refuse(path: Path, samples: Sequence[str], stream: str | None, *, both: bool) -> None:
     """Refuse options that do not fit together.
 
     Raises:
         UsageError: they do not.
     """
+    if both:
+        raise UsageError("--service looks at files, --offline does not: give one of them")
     if stream is not None and not samples:
         raise UsageError("--stream says which stream a sample is for: it goes with --sample FILE")
     if samples.count("-") + (str(path) == "-") > 1:

@@ -33,7 +33,8 @@ def command(
 
     The beginning of ALERT_ID is enough. What the alert itself keeps is shown also when its model is gone.
     """
-    from monitor.app.explain import explain_alert, explain_line, find_alert, stored_only
+    from monitor.app.explain import explain_alert, explain_line, stored_only
+    from monitor.app.history import find_alert
 
     if (alert_id is None) == (line is None):
         raise UsageError("give either the id of an alert (see `aemonitor alerts list`) or a record with --line")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,8 +19,9 @@ from monitor.cli import config_option
     multiple=True,
     type=click.Path(readable=False, path_type=Path),
     metavar="FILE",
-    help="Benign records; default: the files the stream's source reads. Several times for several files.",
+    help="Benign records; default: the daemon's reservoir, or the files the stream's source reads. May be repeated.",
 )
+@click.option("--reservoir", is_flag=True, help="Learn from the daemon's reservoir, together with every --input.")
 @click.option(
     "--max-records",
     type=click.IntRange(min=10),
@@ -27,38 +29,38 @@ from monitor.cli import config_option
     show_default=True,
     help="Use at most the newest this many.",
 )
-@click.option("--force", is_flag=True, help="Publish also a model that the gate refuses.")
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0),
+    help="Stop the epochs of a network after so long and keep the best weights until then.",
+)
+@click.option(
+    "--metrics-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what became of it as metrics, for node_exporter's textfile collector.",
+)
+@click.option("--force", is_flag=True, help="Publish also a model that a gate refuses.")
 @click.option("--dry-run", is_flag=True, help="Train and report, but publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(
-    config: Path,
-    streams: tuple[str, ...],
-    inputs: tuple[Path, ...],
-    max_records: int,
-    *,
-    force: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def command(config: Path, metrics_file: Path | None, *, as_json: bool, **asked: Any) -> None:
     """Train on benign data only and publish a bundle that a running daemon takes up by itself.
 
-    Before that, gross faults are planted in records that were held out: a model that is blind to them does not replace
-    one that is not, and one that alerts all the time is not published at all. Exit code 75 says so.
+    Before that it has to pass the gates: among others it must find planted faults as well as the model in use, keep
+    its promise on the newest day, and be loaded by a fresh process. Exit code 75 says that one was not passed; what was
+    in use then stays.
     """
-    from monitor.app.retrain import retrain_streams
-    from monitor.app.retrain_report import check_published
+    from monitor.app.retrain import Request, retrain_streams
+    from monitor.app.retrain_report import Report, check_published
     from monitor.cli.progress import progress_bars
 
     with progress_bars(milestones=True) as progress:
-        reports = retrain_streams(
-            config,
-            streams=streams,
-            inputs=inputs,
-            max_records=max_records,
-            dry_run=dry_run,
-            force=force,
-            progress=progress,
-        )
+        outcomes = retrain_streams(config, Request(**asked), progress)
+    if metrics_file:
+        from monitor.app.retrain_metrics import write_metrics
+
+        write_metrics(config, outcomes, metrics_file)
+    reports = [outcome.found for outcome in outcomes if isinstance(outcome.found, Report)]
     if as_json:
         import msgspec
 
@@ -66,5 +68,4 @@ def command(
     else:
         for report in reports:
             click.echo(report.text())
-    if not force:
-        check_published(reports)
+    check_published(outcomes)

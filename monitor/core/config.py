@@ -22,6 +22,8 @@ from pydantic import (
 from monitor.core.input_config import InputConfig
 from monitor.core.model_config import ModelConfig
 from monitor.core.names import did_you_mean, quoted
+from monitor.core.redaction import SECRETS, checked
+from monitor.core.reservoir_config import ReservoirConfig
 from monitor.core.strict import StrictModel
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -300,6 +302,15 @@ class StreamConfig(StrictModel):
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network and its training.")
     score: ScoreConfig = Field(default_factory=ScoreConfig, description="How the score is computed.")
     alert: AlertConfig = Field(default_factory=AlertConfig, description="When an alert is raised.")
+    reservoir: ReservoirConfig = Field(
+        default_factory=ReservoirConfig, description="The benign records that are kept to learn from."
+    )
+    redact: Annotated[list[str], AfterValidator(checked)] = Field(
+        default_factory=lambda: [SECRETS],
+        description="Patterns (RE2) of what is replaced by `[redacted]` in texts before they are learned, scored, kept "
+        "or sent; what the first group of one matched stays. `secrets` stands for those of the program: passwords, "
+        "tokens and keys by their names and forms. `[]` leaves everything as it is.",
+    )
     sinks: Annotated[list[str], AfterValidator(_distinct)] = Field(
         default_factory=list[str], description="Names of the sinks that are sent this stream's alerts."
     )

@@ -83,6 +83,10 @@ class KeyedMemory:
         self._stamp(slots, groups)
         return Visit(groups, known, before, slots)
 
+    def recall(self, keys: list[str | None]) -> F64:
+        """What is remembered of some keys, [k, width], blank where nothing is; it is no visit."""
+        return self._recalled(self._slots_of(keys))
+
     def leave(self, visit: Visit, values: F64) -> None:
         """Remember ``values`` [g, width], finite, of the keys of a visit; those forgotten in it are passed over."""
         here = visit.slots != GONE

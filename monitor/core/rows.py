@@ -36,6 +36,12 @@ def without_lines() -> RawBatch:
     return RawBatch(NO_ORIGIN, b"", none, none, none, 0, b"", np.empty(0, dtype=np.bool_))
 
 
+def places_only(origin: Origin, count: int) -> RawBatch:
+    """Stands for the text of ``count`` records of a table: record ``i`` is at ``i``."""
+    rows, none = np.arange(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    return RawBatch(origin, b"", none, none, rows, count, b"", np.zeros(count, dtype=np.bool_))
+
+
 def keep(records: RecordBatch, mask: Bools) -> RecordBatch:
     """The rows where ``mask`` [n] is True, without their text."""
     return take(records, np.flatnonzero(mask))

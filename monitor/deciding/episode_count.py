@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.core.accounting import Memory
+from monitor.core.arrays import F64, Bools
 from monitor.core.clock import Clock
 from monitor.core.errors import StateError
 from monitor.core.groups import by_key
@@ -23,7 +24,7 @@ class EpisodeCount(Remembering):
     """What the numbers that are remembered mean."""
 
     def __init__(self, gap_seconds: float, clock: Clock, max_keys: int = MAX_KEYS) -> None:
-        super().__init__(KeyedMemory(max_keys, [0.0]))
+        super().__init__(KeyedMemory(max_keys, [-np.inf]))
         self.gap_seconds = gap_seconds
         self.clock = clock
 
@@ -37,12 +38,22 @@ class EpisodeCount(Remembering):
 
     def begun(self, alerts: RecordBatch) -> int:
         """How many episodes begin with some alerts, in order; one without an event time happened now."""
-        now = self.clock.now()
-        times = np.full(len(alerts), now) if alerts.times is None else alerts.times
         visit = self.memory.visit(alerts.once(by_key))
         groups = visit.groups
-        happened = np.where(np.isfinite(times), times, now)[groups.rows]
-        before = np.where(visit.known, visit.before[:, 0], -np.inf)
-        apart = np.abs(happened - groups.previous(happened, before))
+        happened = self._happened(alerts)[groups.rows]
+        apart = np.abs(happened - groups.previous(happened, visit.before[:, 0]))
         self.memory.leave(visit, happened[groups.ends][:, np.newaxis])
         return int((apart > self.gap_seconds).sum())
+
+    def open(self, records: RecordBatch) -> Bools:
+        """Which records are of a key that alerted about when they happened, [n]."""
+        groups = records.once(by_key)
+        last = np.empty(len(records))
+        last[groups.rows] = self.memory.recall(groups.keys)[groups.ids, 0]
+        return np.abs(self._happened(records) - last) <= self.gap_seconds
+
+    def _happened(self, records: RecordBatch) -> F64:
+        """When each happened, in seconds, [n]."""
+        now = self.clock.now()
+        times = np.full(len(records), now) if records.times is None else records.times
+        return np.where(np.isfinite(times), times, now)

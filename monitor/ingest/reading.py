@@ -24,6 +24,7 @@ from monitor.core.input_config import InputConfig
 from monitor.core.opening import reading
 from monitor.core.protocols import Parser
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch, RecordBatch
+from monitor.core.redaction import Redaction
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import check, parse_times
 from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, PLAIN, Framer
@@ -66,6 +67,7 @@ class Ingest:
         clock: tells the year of times that have none (they lie near now).
         context: reads time and key of single records, see ``context``. Reading both of every record costs a tenth of
             all that is done with it; so where no feature needs them ``parser`` leaves them out and this one is given.
+        redaction: what it finds is replaced in all fields; None: nothing is.
 
     Raises:
         ValueError: the time's format or zone does not exist.
@@ -79,6 +81,7 @@ class Ingest:
         key: str | None,
         clock: Clock | None = None,
         context: Parser | None = None,
+        redaction: Redaction | None = None,
     ) -> None:
         if time is not None:
             check(time.format, time.timezone)
@@ -87,15 +90,18 @@ class Ingest:
         self._key = key
         self._clock = clock or SystemClock()
         self._context = context
+        self._redaction = redaction or Redaction([])
 
     def parse(self, raw: RawBatch) -> RecordBatch:
         """The records of a batch as columns, with ``times`` and ``keys`` unless a context parser reads them."""
         records = self._parser.parse(raw)
-        return records if self._context is not None else self._with_context(records)
+        if self._context is None:
+            records = self._with_context(records)
+        return self._redaction.records(records)
 
     def context(self, raw: RawBatch, rows: I64) -> RecordBatch:
         """Some records of a batch once more, [m], with ``times`` and ``keys`` where the stream has them."""
-        return self._with_context((self._context or self._parser).parse(lines_of(raw, rows)))
+        return self._redaction.records(self._with_context((self._context or self._parser).parse(lines_of(raw, rows))))
 
     def _with_context(self, records: RecordBatch) -> RecordBatch:
         return replace(

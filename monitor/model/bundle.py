@@ -20,6 +20,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from monitor.core.arrays import F32
+from monitor.core.drifted import Usual
 from monitor.core.errors import BundleError
 from monitor.core.features import Layout
 from monitor.core.limit import Limit
@@ -32,6 +33,7 @@ from monitor.model.inference import Inference
 from monitor.model.manifest import (
     EVIDENCE,
     MANIFEST,
+    MANIFEST_LIMIT,
     WEIGHTS,
     Canary,
     DataSummary,
@@ -41,10 +43,11 @@ from monitor.model.manifest import (
     digest,
 )
 from monitor.model.networks import blank, shapes
+from monitor.model.trials import UNTRIED, Trials
 from monitor.model.versions import VERSION, pointed_to
 
-MANIFEST_LIMIT, FILE_LIMIT = 2**28, 2**32
-"""Most bytes of the manifest (vocabularies of the encoders are in it) and of any other file."""
+FILE_LIMIT = 2**32
+"""Most bytes of any file but the manifest."""
 
 CANARY_ROWS = 8
 SPOILT = 3.0
@@ -76,6 +79,13 @@ class BundleContents:
     score: ScoreRange | None = None
     evidence: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     limit: Limit | None = None  # what to expect above the threshold
+    trials: Trials = UNTRIED
+
+    @property
+    def usual(self) -> Usual:
+        """What is usual of benign records; drift is told by it."""
+        names = (block.feature for block in self.layout.blocks)
+        return Usual(dict(zip(names, self.calibration.field_means, strict=True)), self.trials.novel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +228,13 @@ def _config(path: Path, manifest: Manifest) -> ModelConfig:
 
 def _sing(path: Path, manifest: Manifest, module: Autoencoder) -> None:
     """Run the canary and compare."""
-    errors = Inference(module, manifest.columns()).errors(manifest.canary.rows())
+    try:
+        errors = Inference(module, manifest.columns()).errors(manifest.canary.rows())
+    except RuntimeError as error:  # of torch, and of the machine code that it makes for windows
+        raise BundleError(
+            f"{path}: the network cannot be computed here ({error}); conv and lstm need memory that is written and "
+            "then executed: where the service forbids that, run `aemonitor systemd install --with window-networks`"
+        ) from error
     expected = np.array(manifest.canary.errors)
     worst = float(np.max(np.abs(errors - expected) / np.maximum(1, np.abs(expected))))
     if not worst <= CANARY_TOLERANCE:
@@ -244,4 +260,5 @@ def _contents(path: Path, manifest: Manifest, module: Autoencoder, evidence: Map
         score=manifest.score,
         evidence=evidence,
         limit=manifest.limit,
+        trials=manifest.trials,
     )

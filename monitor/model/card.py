@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from monitor.core.printable import printable
-from monitor.model.manifest import Manifest
+from monitor.model.manifest import DataSummary, Manifest
+from monitor.model.trials import Gate, Planted, by_field
 
 STATES = {
     "ok": "",
@@ -33,6 +36,7 @@ def card(manifest: Manifest) -> str:
         f"Made {manifest.created} by {made_by}, seed {manifest.seed}.",
         "",
         f"- Learned from {data.train:,} benign records; {data.early_stop:,} more told it when to stop.",
+        *_window(data),
         f"- Calibrated with {calibrated}: {errors}.{STATES[calibration.state]}",
         *learned,
         f"- Scored by {_method(manifest)}.",
@@ -44,7 +48,49 @@ def card(manifest: Manifest) -> str:
     ]
     means = zip(manifest.layout, calibration.field_means, strict=True)
     lines += [f"| {_cell(name)} | {wide} | {novel} | {mean:.4g} |" for (name, wide, novel), mean in means]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_gates(manifest.trials.gates), *_planted(manifest.trials.planted)]) + "\n"
+
+
+def _window(data: DataSummary) -> list[str]:
+    """From when to when the records are; nothing where they have no event time."""
+    if data.first_time is None or data.last_time is None:
+        return []
+    return [f"- Its records are from {moment(data.first_time)} to {moment(data.last_time)}."]
+
+
+def moment(seconds: float) -> str:
+    """A time for a person; one beyond the calendar stays a number."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:.6g} s"
+
+
+def _gates(gates: tuple[Gate, ...]) -> list[str]:
+    """What it had to show before it was published."""
+    if not gates:
+        return []
+    rows = [f"| {gate.name} | {'passed' if gate.passed else '**failed**'} | {_cell(gate.words)} |" for gate in gates]
+    return ["", "| gate | result | what was seen |", "|---|---|---|", *rows]
+
+
+def _planted(planted: tuple[Planted, ...]) -> list[str]:
+    """Which faults it finds, field by field."""
+    if not planted:
+        return []
+    faults = list(dict.fromkeys(row.fault for row in planted))
+    cells = {(row.field, row.fault): f"{row.found / row.records:.0%}" for row in planted}
+    heads = ["field", *faults, "all"]
+    rows = [
+        [_cell(field), *(cells.get((field, fault), "-") for fault in faults), f"{found / records:.0%}"]
+        for field, (records, found) in by_field(planted).items()
+    ]
+    return [
+        "",
+        "Of faults planted in held-out records, found:",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)),
+    ]
 
 
 def _method(manifest: Manifest) -> str:

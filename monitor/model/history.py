@@ -34,14 +34,16 @@ COLLAPSED = 0.01
 class History:
     """All epochs of a training; ``best_epoch`` is the one whose weights were kept, 0 when nothing was trained.
 
-    ``explained`` is the share of the variation of the calibration records that the network reproduces, at most 1; at 0
-    or below it answers every record alike. None when it is not known, or the records do not vary. ``candidates`` are
-    the bottlenecks that were tried, where the width was left to the program.
+    ``out_of_time``: it would have gone on, but the time given was up. ``explained`` is the share of the variation of
+    the calibration records that the network reproduces, at most 1; at 0 or below it answers every record alike. None
+    when it is not known, or the records do not vary. ``candidates`` are the bottlenecks that were tried, where the
+    width was left to the program.
     """
 
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     stopped_early: bool = False
+    out_of_time: bool = False
     explained: float | None = None
     candidates: tuple[Candidate, ...] = ()
 

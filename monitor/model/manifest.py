@@ -13,11 +13,14 @@ import msgspec
 import numpy as np
 
 from monitor.core.arrays import F32
+from monitor.core.drifted import Usual
 from monitor.core.errors import BundleError
 from monitor.core.features import Layout
 from monitor.core.limit import Limit
 from monitor.model.calibration import Calibration, ScoreRange
+from monitor.model.files import read_regular
 from monitor.model.history import History
+from monitor.model.trials import UNTRIED, Trials
 from monitor.model.windows import Windows
 
 FORMAT = 1
@@ -25,6 +28,9 @@ FORMAT = 1
 
 MANIFEST, WEIGHTS, EVIDENCE = "manifest.json", "weights.safetensors", "evidence.safetensors"
 CARD = "MODEL.md"
+
+MANIFEST_LIMIT = 2**28
+"""Most bytes of a manifest: vocabularies of the encoders are in it."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a file of a bundle may be called: no directory, nothing hidden."""
@@ -97,6 +103,7 @@ class Manifest:
     score: ScoreRange | None = None  # None: the plain L1 score
     limit: Limit | None = None
     windows: Windows | None = None  # which columns a network over windows reads step by step
+    trials: Trials = UNTRIED  # what it showed before it was published
 
     def __post_init__(self) -> None:
         columns = sum(network for _, network, _ in self.layout)
@@ -118,6 +125,12 @@ class Manifest:
         if any(len(row) != total for row in self.canary.values):
             raise ValueError(f"canary rows do not have the {total} columns of the layout")
 
+    @property
+    def usual(self) -> Usual:
+        """What is usual of benign records; drift is told by it."""
+        names = (name for name, _, _ in self.layout)
+        return Usual(dict(zip(names, self.calibration.field_means, strict=True)), self.trials.novel)
+
     def columns(self) -> Layout:
         """The layout as the encoders and the scorer use it."""
         return Layout.of(self.layout, novelty=self.model.get("novelty") is not False)
@@ -131,6 +144,15 @@ def digest(data: bytes) -> str:
 def encode(manifest: Manifest) -> bytes:
     """The manifest as indented JSON, for people too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """The manifest of a version, as it stands; nothing else of it is looked at.
+
+    Raises:
+        BundleError: it is missing, or no manifest.
+    """
+    return decode(read_regular(directory / MANIFEST, MANIFEST_LIMIT), directory / MANIFEST)
 
 
 def decode(data: bytes, path: Path) -> Manifest:

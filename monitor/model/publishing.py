@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,7 @@ def publish(
     now: float,
     keep: int = 5,
     attachments: Mapping[str, bytes] | None = None,
+    check: Callable[[Path], None] = lambda _directory: None,
 ) -> str:
     """Publish a model and make it the current one.
 
@@ -57,6 +58,7 @@ def publish(
         now: the time of publication, seconds since 1970 UTC.
         keep: how many versions stay, the new one included; the current one always does.
         attachments: further files by name, ``report.html`` say.
+        check: told the complete version's directory, which nobody else can see yet; if it raises, nothing happened.
 
     Returns:
         The version's name.
@@ -67,7 +69,7 @@ def publish(
         BundleError: the contents do not fit together, the weights are not finite.
     """
     with _locked(root, contents.stream) as directory:
-        version = _write(directory, contents, _stamp(now, versions(root, contents.stream)), attachments or {})
+        version = _write(directory, contents, _stamp(now, versions(root, contents.stream)), attachments or {}, check)
         _point(directory, version)
         _prune(root, contents.stream, keep)
         return version
@@ -125,15 +127,23 @@ def _stamp(now: float, existing: list[str]) -> datetime:
     return max(moment, newest + timedelta(milliseconds=1))
 
 
-def _write(directory: Path, contents: BundleContents, stamp: datetime, attachments: Mapping[str, bytes]) -> str:
-    draft = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
-    draft.mkdir()
+def _write(
+    directory: Path,
+    contents: BundleContents,
+    stamp: datetime,
+    attachments: Mapping[str, bytes],
+    check: Callable[[Path], None],
+) -> str:
+    holder = directory / f"{TEMPORARY}{secrets.token_hex(8)}"
+    draft = holder / "draft"
+    draft.mkdir(parents=True)
     try:
         version = _fill(draft, contents, stamp, attachments)
-        draft.rename(directory / version)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        named = draft.rename(holder / version)  # a bundle is sound only under its own name
+        check(named)
+        named.rename(directory / version)
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
     sync_directory(directory)
     return version
 
@@ -184,6 +194,7 @@ def _manifest(contents: BundleContents, stamp: datetime, files: dict[str, FileRe
             score=contents.score,
             limit=contents.limit,
             windows=contents.module.windows,
+            trials=contents.trials,
         )
     except (ValueError, TypeError) as error:
         raise BundleError(f"stream {contents.stream}: {error}; nothing was published") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from monitor.core.errors import BundleError, DataError
+from monitor.core.errors import BundleError, DataError, NoInputError
 from monitor.model.files import read_regular
 
 CURRENT = "current"
@@ -44,6 +44,18 @@ def pointed_to(directory: Path) -> str:
             "or run `aemonitor retrain`"
         )
     return text
+
+
+def version_directory(root: Path, stream: str, version: str | None = None) -> Path:
+    """Where a published version is; by default the one in use.
+
+    Raises:
+        NoInputError: there is none of that name, or nothing was published.
+    """
+    wanted = version or current_version(root, stream)
+    if wanted not in versions(root, stream):
+        raise NoInputError(f"stream {stream} has no published model {wanted or ''}; see `aemonitor models list`")
+    return stream_directory(root, stream) / wanted
 
 
 def stream_directory(root: Path, stream: str) -> Path:

@@ -43,18 +43,25 @@ def doubts(config: Config) -> list[Problem]:
 
 def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:
     """What the current user could not read or write now. Nothing is created or opened."""
-    found: list[Problem] = []
+    written = ((unwritable(path), key_path) for path, key_path in written_paths(config, environ))
+    return [*unreadable(config), *(Problem(text, key_path) for text, key_path in written if text)]
+
+
+def unreadable(config: Config) -> Iterator[Problem]:
+    """What the sources could not read."""
     for name, stream in config.streams.items():
         options = stream.source.options
         for pattern in patterns(options):
-            found += [Problem(text, f"streams.{name}.source") for text in _unread(pattern, options)]
+            yield from (Problem(text, f"streams.{name}.source") for text in _unread(pattern, options))
+
+
+def written_paths(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """Every file and directory that is written, with the key it comes from."""
     for name, sink in config.sinks.items():
         path = getattr(sink.options, "path", None)
-        if isinstance(path, str | Path) and str(path) != "-" and (text := _unwritable(Path(path))):
-            found.append(Problem(text, f"sinks.{name}"))
-    if text := _unwritable(resolve_state_dir(config, environ)):
-        found.append(Problem(text, "state_dir"))
-    return found
+        if isinstance(path, str | Path) and str(path) != "-":
+            yield Path(path), f"sinks.{name}"
+    yield resolve_state_dir(config, environ), "state_dir"
 
 
 def _reads_no_field(feature: Feature) -> bool:
@@ -73,24 +80,24 @@ def _unread(pattern: str, options: object) -> Iterator[str]:
             else "; it is read when it appears"
         )
     for path in map(Path, paths):
-        if path.is_file() and not os.access(path, os.R_OK):
+        if path.is_file() and not _may(path, os.R_OK):
             yield f"user {_user()} may not read {path}{_cure(path)}"
 
 
 def _closed_directory(path: Path) -> Path | None:
     """The directory above ``path`` that hides what is in it, if there is one."""
     for parent in reversed(path.parents):
-        if parent.is_dir() and not os.access(parent, os.X_OK | os.R_OK):
+        if parent.is_dir() and not _may(parent, os.X_OK | os.R_OK):
             return parent
     return None
 
 
-def _unwritable(path: Path) -> str | None:
+def unwritable(path: Path) -> str | None:
     """Why ``path`` cannot be written or made; None when it can."""
-    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    existing = nearest_existing(path)
     if existing != path and not existing.is_dir():
         return f"{path} cannot be made: {existing} is not a directory"
-    if os.access(existing, os.W_OK | (os.X_OK if existing.is_dir() else 0)):
+    if _may(existing, os.W_OK | (os.X_OK if existing.is_dir() else 0)):
         return None
     if existing == path:
         return f"user {_user()} may not write to {path}; give it to that user with `chown`, or choose another place"
@@ -98,6 +105,24 @@ def _unwritable(path: Path) -> str | None:
         f"user {_user()} may not make {path} in {existing}; "
         "make it as root and give it to that user with `chown`, or choose another place"
     )
+
+
+def nearest_existing(path: Path) -> Path:
+    """The path, or of the directories above it the nearest one that is there."""
+    return next(place for place in (path, *path.absolute().parents) if _exists(place))
+
+
+def _may(path: Path, mode: int) -> bool:
+    """Whether whoever the process acts as now has the access."""
+    return os.access(path, mode, effective_ids=True)
+
+
+def _exists(path: Path) -> bool:
+    """False also where it cannot be told, below a directory that is closed."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _cure(path: Path) -> str:

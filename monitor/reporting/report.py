@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from monitor.core.printable import printable
@@ -18,10 +15,8 @@ from monitor.reporting.figures.inline import inlined
 from monitor.reporting.figures.style import as_png, as_svg
 from monitor.reporting.output_file import created, make_directory
 from monitor.reporting.page_plots import Plot, plots
+from monitor.reporting.templates import LONGEST, render
 from monitor.reporting.wording import number, short
-
-LONGEST = 600
-"""Characters of one text from data at most; a page is no place for a megabyte."""
 
 NAME = 100
 """Characters of a name in a heading at most."""
@@ -52,11 +47,8 @@ def write_report(evaluation: Evaluation, directory: Path) -> None:
 
 def page(evaluation: Evaluation, drawn: Mapping[str, Drawn]) -> str:
     """The page, with the plots there are by name."""
-    source = files("monitor.reporting").joinpath("report.html.j2").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
-    return environment.from_string(source).render(
+    return render(
+        "report.html.j2",
         stream=short(evaluation.stream, NAME),
         model=short(evaluation.model, NAME),
         threshold=number(evaluation.threshold),
@@ -92,8 +84,3 @@ def _written(plot: Plot, directory: Path) -> Drawn:
         with created(directory / f"{plot.name}.{suffix}") as file:
             file.write(content)
     return drawing(plot, svg)
-
-
-def _shown(value: Any) -> Any:
-    """What stands in a place of the template: nothing invisible, nothing endless."""
-    return printable(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value

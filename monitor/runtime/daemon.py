@@ -24,7 +24,9 @@ from monitor.runtime.plan import ModelPipeline, Plan, SinkPlan, StreamPlan
 from monitor.runtime.reader import Reader, StreamInput
 from monitor.runtime.scorer import Scorer
 from monitor.runtime.sender import Sender
+from monitor.runtime.service_manager import ServiceManager
 from monitor.runtime.signals import Signals
+from monitor.runtime.throughput import Throughput
 from monitor.telemetry import Telemetry
 from monitor.web import Health, Server
 
@@ -64,7 +66,7 @@ class Daemon:
         *,
         replan: Callable[[], Plan],
         config_changed: Callable[[], bool],
-        once: bool = False,
+        manager: ServiceManager,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
@@ -73,7 +75,8 @@ class Daemon:
         self._clock = clock
         self._replan = replan
         self._config_changed = config_changed
-        self._once = once
+        self._manager = manager
+        self._throughput = Throughput(clock)
         self._inputs: dict[str, StreamInput] = {}
         self._tried: dict[str, str] = {}  # the version last tried of each stream, taken up or refused
         self._refused: dict[str, AemonitorError] = {}
@@ -101,7 +104,7 @@ class Daemon:
         )
 
     def run(self) -> Ended:
-        """Run until told to stop, or with ``once`` until everything there is has been read.
+        """Run until told to stop, or with ``plan.once`` until everything there is has been read.
 
         Raises:
             TryLaterError: no stream has a model to score with.
@@ -125,8 +128,9 @@ class Daemon:
 
     def _begin(self) -> None:
         for stream in self._plan.streams.values():
+            self._manager.starting(f"loading the model of stream {stream.name}")
             self._adopt(stream, self._load(stream))
-        if self._refused and (self._once or not self._inputs):
+        if self._refused and (self._plan.once or not self._inputs):
             raise self._no_model()
         self._ledger.register(list(self._plan.sinks))
         self._start_senders()
@@ -156,6 +160,8 @@ class Daemon:
                 self._take_up_models()
                 next_models = now + MODEL_POLL_SECONDS
             self._observe()
+            if self._reader.noted:
+                self._manager.ready()
 
     def _ended(self) -> bool:
         if self._broken or self._signals.stop.is_set():
@@ -167,6 +173,8 @@ class Daemon:
         if self._reader.noted:
             self._health.ready(STARTING)
         self._telemetry.queue(*self._queue.size())
+        if line := self._throughput.line(self._scorer.totals, self._health.missing()):
+            self._manager.status(line)
         with suppress(UnavailableError):  # told by the scorer, which commits and tries again
             for name, sink in self._plan.sinks.items():
                 self._telemetry.outbox(name, *self._ledger.outbox_state(name, sink.streams))
@@ -210,6 +218,7 @@ class Daemon:
             high=contents.calibration.high,
             limit=pipeline.promise,
         )
+        self._telemetry.stream(stream).watch_drift(pipeline.drifted)
 
     def _take_up_models(self) -> None:
         """Swap in what has been published since; a refused version is tried once and the old model goes on."""
@@ -249,6 +258,7 @@ class Daemon:
 
     def _reload(self) -> None:
         """Build the new configuration completely, then change over between two batches; on failure keep the old."""
+        self._manager.reloading()
         try:
             plan = self._replan()
             pipelines = {name: stream.load() for name, stream in plan.streams.items()}
@@ -315,6 +325,7 @@ class Daemon:
     # -- stop --------------------------------------------------------------------------------------------------
 
     def _finish(self) -> Ended:
+        self._manager.stopping()
         self._reader.stop()
         self._reader.join()
         complete = self._drain()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitor.core.drifted import Drifted
 from monitor.core.limit import Limit
 from monitor.core.protocols import Sink, Source, SourceContext
 from monitor.ingest.framing import Framer
@@ -22,6 +23,7 @@ class ModelPipeline(BatchProcessor, Protocol):
     def threshold(self) -> float: ...
     @property
     def promise(self) -> Limit | None: ...
+    def drifted(self) -> Drifted: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class SinkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the daemon runs. ``keep_one_in``: of so many records one is scored under overload; 1 = all of them."""
+    """Everything the daemon runs. ``keep_one_in``: of so many records one is scored under overload; 1 = all of them.
+
+    With ``once`` the sources end by themselves, and every stream must have a model from the beginning.
+    """
 
     streams: Mapping[str, StreamPlan]
     sinks: Mapping[str, SinkPlan]
@@ -64,3 +69,4 @@ class Plan:
     max_batch_records: int
     turn_bytes: int
     keep_one_in: int = 1
+    once: bool = False

@@ -12,6 +12,7 @@ from monitor.core.clock import Clock
 from monitor.core.errors import UnavailableError
 from monitor.core.records import RawBatch
 from monitor.runtime.byte_queue import ByteQueue, Queued
+from monitor.runtime.thread_names import show_name
 from monitor.telemetry import Telemetry
 from monitor.web import Health
 
@@ -116,6 +117,7 @@ class Scorer(threading.Thread):
         self._ending.set()
 
     def run(self) -> None:
+        show_name()
         try:
             while not self._ending.is_set():
                 self._health.beat("scorer")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from monitor.core.accounting import Counts
 from monitor.core.arrays import F32, F64
 from monitor.core.clock import Clock
+from monitor.core.drifted import Drifted
 from monitor.core.limit import Limit
 from monitor.telemetry.events import Events
 from monitor.telemetry.names import (
@@ -46,6 +47,7 @@ COUNTERS = {
 }
 """Which metric shows which of the committed counts."""
 RECENT = ("recent_records_scored", "recent_alert_episodes")
+DRIFT = ("field_drift_ratio", "unseen_ratio", "expected_unseen_ratio")
 PLAIN = (
     "records_read_total",
     "threshold_changes_total",
@@ -61,6 +63,10 @@ PLAIN = (
     "tail_oldest_unread_seconds",
     "pinned_deleted_bytes",
     "scan_seconds",
+    "reservoir_errors_total",
+    "reservoir_records",
+    "reservoir_bytes",
+    "reservoir_last_save_timestamp_seconds",
 )
 
 
@@ -74,6 +80,7 @@ class StreamTelemetry:
         self._clock = clock
         self._reread = 0  # records in flight that will be framed a second time
         self._pause_reason: str | None = None
+        self._drift: Callable[[], Drifted] | None = None
         self._recent = {window: Recent(seconds, len(RECENT)) for window, seconds in WINDOWS.items()}
         with store.lock:
             self._start_at_zero()
@@ -171,11 +178,25 @@ class StreamTelemetry:
         """Bring up to date what changes by itself; before a scrape."""
         with self._store.lock:
             self._show_recent()
+            self._show_drift()
 
     def _show_recent(self) -> None:
         for window, recent in self._recent.items():
             for metric, number in zip(RECENT, recent.sums(self._clock.monotonic()), strict=True):
                 self._store.set(number, metric, self.name, window)
+
+    def _show_drift(self) -> None:
+        """Show what is known of it, and nothing where nothing is: 0 would say that all is well."""
+        for metric in DRIFT:
+            self._store.drop(metric, self.name)
+        if self._drift is None:
+            return
+        now = self._drift()
+        for field, ratio in now.ratios().items():
+            self._store.set(ratio, "field_drift_ratio", self.name, field)
+        for metric, share in (("unseen_ratio", now.novel), ("expected_unseen_ratio", now.usual.novel)):
+            if share is not None and not math.isnan(share):
+                self._store.set(share, metric, self.name)
 
     def _event_time(self, newest: float | None) -> None:
         if newest is not None and math.isfinite(newest):
@@ -256,6 +277,12 @@ class StreamTelemetry:
                 store.histogram(fresh, "score", name)
         self._events.info("model_loaded", stream=name, version=version, threshold=threshold)
 
+    def watch_drift(self, drift: Callable[[], Drifted]) -> None:
+        """``drift`` tells how far records have moved away from the model; asked at every scrape, by any thread."""
+        with self._store.lock:
+            self._drift = drift
+            self._show_drift()
+
     def _expect(self, limit: Limit | None) -> None:
         """Show what the limit promises, and nothing where it does not: 0 would be a promise, too."""
         shown: list[float] = []
@@ -280,6 +307,24 @@ class StreamTelemetry:
         Likewise the limit and episodes, whose names begin with NUL, and the averages of scores, who have none.
         """
         self._events.warning("memory_dropped", stream=self.name, feature=name.lstrip("\0") or "scores", reason=reason)
+
+    # -- reservoir ---------------------------------------------------------------------------------------------
+
+    def reservoir_saved(self, records: int, size_bytes: int, when: float) -> None:
+        """The sample of benign records is on the disk, ``when`` in seconds since 1970; 0: there is none yet."""
+        with self._store.lock:
+            self._store.set(records, "reservoir_records", self.name)
+            self._store.set(size_bytes, "reservoir_bytes", self.name)
+            self._store.set(when, "reservoir_last_save_timestamp_seconds", self.name)
+
+    def reservoir_failed(self, error: Exception) -> None:
+        """The sample could not be saved; it will be tried again, and scoring goes on."""
+        self._count_one("reservoir_errors_total")
+        self._events.warning("reservoir_failed", stream=self.name, message=str(error))
+
+    def reservoir_skipped(self, path: str, reason: str) -> None:
+        """A file of the sample cannot be used; the sample goes on without it."""
+        self._events.warning("reservoir_skipped", stream=self.name, path=path, reason=reason)
 
     # -- SourceEvents ------------------------------------------------------------------------------------------
 

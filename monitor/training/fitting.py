@@ -52,7 +52,7 @@ def fit(
     validation: F32,
     config: ModelConfig,
     device: torch.device,
-    on_epoch: Callable[[Epoch], None],
+    on_epoch: Callable[[Epoch], bool | None],
     layout: Layout | None = None,
     windows: Windows | None = None,
 ) -> Fitted:
@@ -65,7 +65,7 @@ def fit(
         validation: network columns of the early-stop split, [m, width]; m = 0 trains every epoch.
         config: network and training.
         device: where to compute.
-        on_epoch: called after each epoch.
+        on_epoch: called after each epoch; True says that the time is up: the best weights until then are kept.
         layout: names the features in messages and keeps the columns of one feature together when masking.
         windows: the columns that a network other than ``dense`` reads step by step.
 
@@ -142,24 +142,26 @@ def most_rows(module: Autoencoder) -> int | None:
 
 
 def _train(
-    training: _Training, x: Tensor, held_out: Tensor, config: ModelConfig, on_epoch: Callable[[Epoch], None]
+    training: _Training, x: Tensor, held_out: Tensor, config: ModelConfig, on_epoch: Callable[[Epoch], bool | None]
 ) -> History:
     epochs: list[Epoch] = []
-    best, best_loss = 0, math.inf
+    best, best_loss, late = 0, math.inf, False
     stopping = config.patience > 0 and len(held_out) > 0
     for number in range(1, config.epochs + 1):
         epoch = Epoch(number, training.epoch(x), training.validate(held_out))
         _check_converging(epoch, training, config)
         epochs.append(epoch)
-        on_epoch(epoch)
+        late = bool(on_epoch(epoch)) and number < config.epochs
         loss = epoch.validation_loss if stopping else None
         if loss is None or loss < best_loss:
             best, best_loss = number, loss or 0.0
             training.keep()
         elif number - best >= config.patience:
             break
+        if late:
+            break
     training.restore()
-    return History(tuple(epochs), best, stopped_early=len(epochs) < config.epochs)
+    return History(tuple(epochs), best, stopped_early=len(epochs) < config.epochs and not late, out_of_time=late)
 
 
 def _check(values: F32, validation: F32, config: ModelConfig, layout: Layout | None) -> None:

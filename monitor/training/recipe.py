@@ -65,7 +65,7 @@ def train(
     config: ModelConfig,
     judging: Judging,
     device: torch.device,
-    on_epoch: Callable[[Epoch], None],
+    on_epoch: Callable[[Epoch], bool | None],
     *,
     on_step: Callable[[int, int, float], None] = lambda _step, _steps, _loss: None,
 ) -> Trained:
@@ -73,7 +73,8 @@ def train(
 
     With ``split: time`` encoders and network see the oldest 70 % only; 10 % decide when to stop; the newest 20 % set
     the benign range. With ``split: none`` all records do all of it. A blend learns from the first 80 %; where there is
-    too little to hold out, or nothing but constants, the score is the plain L1 whatever is asked for.
+    too little to hold out, or nothing but constants, the score is the plain L1 whatever is asked for. ``on_epoch``
+    ends the epochs with True; only then does the outcome depend on a clock.
 
     Raises:
         DataError: nothing can be learned from these records, or training diverged.

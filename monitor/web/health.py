@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 
 from monitor.core.clock import Clock
 
@@ -11,10 +12,14 @@ STALE_SECONDS = 10.0
 
 
 class Health:
-    """Collects heartbeats and reasons for not being ready. Nothing said is healthy and ready."""
+    """Collects heartbeats and reasons for not being ready. Nothing said is healthy and ready.
 
-    def __init__(self, clock: Clock) -> None:
+    ``watchers`` are called by the loop of that name itself whenever it beats.
+    """
+
+    def __init__(self, clock: Clock, watchers: Mapping[str, Callable[[], None]] | None = None) -> None:
         self._clock = clock
+        self._watchers = watchers or {}
         self._lock = threading.Lock()
         self._beats: dict[str, float] = {}  # monotonic seconds
         self._reasons: dict[str, str] = {}
@@ -23,6 +28,8 @@ class Health:
         """The loop ``name`` has just turned; from now on it must do so at least every ``STALE_SECONDS``."""
         with self._lock:
             self._beats[name] = self._clock.monotonic()
+        if watcher := self._watchers.get(name):
+            watcher()
 
     def ended(self, name: str) -> None:
         """The loop ``name`` has ended on purpose; nothing is expected of it any more."""

@@ -16,6 +16,8 @@ from tests.e2e.traffic import Writer, demand_each_once, lines, settle, trained
 
 RATE, FAULT_EVERY = 5_000, 50
 LONG_RATE, LONG_FAULT_EVERY = 20_000, 500
+QUICK = pytest.mark.timeout(900)
+LONG = [pytest.mark.long, pytest.mark.timeout(3600)]
 LIFE_SECONDS = 1.0
 BLOCK = 1_000_000
 """Lines of one block of a backlog, about 45 MB."""
@@ -52,21 +54,15 @@ def writer_of(site: Site, rate: int, fault_every: int) -> Writer:
     return Writer(site.log, rate, rotate_every=4 * rate, fault_every=fault_every)
 
 
-def killed(site: Site, times: int, writer: Writer) -> None:
-    stopped_again_and_again(site, times, writer, site.kill, seconds=(0.15, 0.55))
-
-
-@pytest.mark.timeout(900)
-def test_no_alert_is_lost_or_duplicated_over_twenty_kills(tmp_path: Path, models: Path) -> None:
+@pytest.mark.parametrize(
+    ("times", "rate", "fault_every"),
+    [pytest.param(20, RATE, FAULT_EVERY, marks=QUICK), pytest.param(200, LONG_RATE, LONG_FAULT_EVERY, marks=LONG)],
+)
+def test_no_alert_is_lost_or_duplicated_over_kills(
+    tmp_path: Path, models: Path, times: int, rate: int, fault_every: int
+) -> None:
     site = trained(tmp_path, models)
-    killed(site, 20, writer_of(site, RATE, FAULT_EVERY))
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_no_alert_is_lost_or_duplicated_over_two_hundred_kills(tmp_path: Path, models: Path) -> None:
-    site = trained(tmp_path, models)
-    killed(site, 200, writer_of(site, LONG_RATE, LONG_FAULT_EVERY))
+    stopped_again_and_again(site, times, writer_of(site, rate, fault_every), site.kill, seconds=(0.15, 0.55))
 
 
 def terminated(site: Site, times: int, writer: Writer) -> None:
@@ -86,17 +82,15 @@ def terminated(site: Site, times: int, writer: Writer) -> None:
     print(f"SIGTERM to exit 0: median {sorted(took)[times // 2]:.2f} s, longest {max(took):.2f} s")
 
 
-@pytest.mark.timeout(900)
-def test_sigterm_under_load_repeats_nothing(tmp_path: Path, models: Path) -> None:
+@pytest.mark.parametrize(
+    ("times", "rate", "fault_every"),
+    [pytest.param(4, RATE, FAULT_EVERY, marks=QUICK), pytest.param(50, LONG_RATE, LONG_FAULT_EVERY, marks=LONG)],
+)
+def test_sigterm_under_load_repeats_nothing(
+    tmp_path: Path, models: Path, times: int, rate: int, fault_every: int
+) -> None:
     site = trained(tmp_path, models)
-    terminated(site, 4, writer_of(site, RATE, FAULT_EVERY))
-
-
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-def test_fifty_sigterms_under_load_repeat_nothing(tmp_path: Path, models: Path) -> None:
-    site = trained(tmp_path, models)
-    terminated(site, 50, writer_of(site, LONG_RATE, LONG_FAULT_EVERY))
+    terminated(site, times, writer_of(site, rate, fault_every))
 
 
 def crash_loop(site: Site, lives: int, megabytes: int) -> None:
@@ -119,12 +113,10 @@ def crash_loop(site: Site, lives: int, megabytes: int) -> None:
     print(f"{lives} lives, {reached[-1] / 1e6:,.0f} of {size / 1e6:,.0f} MB, at least {min(steps) / 1e6:.1f} MB a life")
 
 
-@pytest.mark.timeout(600)
-def test_a_crash_loop_with_a_backlog_gets_further_with_every_life(tmp_path: Path, models: Path) -> None:
-    crash_loop(trained(tmp_path, models), lives=3, megabytes=200)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_a_crash_loop_of_two_minutes_gets_further_with_every_life(tmp_path: Path, models: Path) -> None:
-    crash_loop(trained(tmp_path, models), lives=30, megabytes=2_000)
+@pytest.mark.parametrize(
+    ("lives", "megabytes"), [pytest.param(3, 200, marks=QUICK), pytest.param(30, 2_000, marks=LONG)]
+)
+def test_a_crash_loop_with_a_backlog_gets_further_with_every_life(
+    tmp_path: Path, models: Path, lives: int, megabytes: int
+) -> None:
+    crash_loop(trained(tmp_path, models), lives, megabytes)

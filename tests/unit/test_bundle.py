@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -24,10 +23,10 @@ from monitor.model.autoencoder import autoencoder_for
 from monitor.model.bundle import canary_of, load, verify
 from monitor.model.calibration import calibrate, calibrate_network
 from monitor.model.inference import Inference
-from monitor.model.manifest import CARD, MANIFEST, WEIGHTS, Canary, digest
+from monitor.model.manifest import CARD, MANIFEST, WEIGHTS, Canary
 from monitor.model.publishing import promote, publish
 from monitor.model.versions import current_version, versions
-from tests.support_models import contents, layout, network, rows
+from tests.support_models import contents, forge, forge_weights, layout, network, renamed, rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -36,26 +35,6 @@ NOW = 1_700_000_000.0
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     return tmp_path / "web" / publish(tmp_path, contents(), now=NOW)
-
-
-def renamed(bundle: Path) -> Path:
-    """The bundle under the name that its (forged) manifest asks for, as a thorough forger would leave it."""
-    version = bundle.name.partition("-")[0] + "-" + digest((bundle / MANIFEST).read_bytes())[:12]
-    return bundle.rename(bundle.parent / version)
-
-
-def forge(bundle: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """Change the manifest and make its hash fit again."""
-    manifest = msgspec.json.decode((bundle / MANIFEST).read_bytes())
-    change(manifest)
-    (bundle / MANIFEST).write_bytes(msgspec.json.encode(manifest))
-    return renamed(bundle)
-
-
-def forge_weights(bundle: Path, data: bytes) -> Path:
-    """Replace the weights and make every hash fit again."""
-    (bundle / WEIGHTS).write_bytes(data)
-    return forge(bundle, lambda m: m["files"][WEIGHTS].update(sha256=digest(data), bytes=len(data)))
 
 
 # -- there and back --------------------------------------------------------------------------------------------

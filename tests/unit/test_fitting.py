@@ -159,6 +159,20 @@ def test_without_patience_every_epoch_is_trained_and_the_last_weights_stay() -> 
     assert loss_of(fitted, -benign()) == pytest.approx(fitted.history.epochs[-1].validation_loss, rel=1e-5)
 
 
+def test_when_the_time_is_up_the_best_weights_until_then_are_kept() -> None:
+    values, config = benign(), ModelConfig(epochs=12, patience=0)
+
+    cut = fit(values, NONE, config, CPU, lambda epoch: epoch.number == 4)
+
+    assert (len(cut.history.epochs), cut.history.out_of_time, cut.history.stopped_early) == (4, True, False)
+    assert weights(cut) == weights(fit(values, NONE, config.model_copy(update={"epochs": 4}), CPU, ignore))
+
+
+def test_the_last_epoch_is_not_out_of_time() -> None:
+    assert not fit(benign(), NONE, ModelConfig(epochs=2), CPU, lambda _epoch: True).history.epochs[1:]
+    assert not fit(benign(), NONE, ModelConfig(epochs=1), CPU, lambda _epoch: True).history.out_of_time
+
+
 def test_without_held_out_records_every_epoch_is_trained() -> None:
     fitted = fit(benign(), NONE, ModelConfig(epochs=15, patience=2), CPU, ignore)
 

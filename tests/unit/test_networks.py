@@ -30,8 +30,7 @@ from monitor.model.windows import Windows
 from monitor.scoring.choice import scorer_of
 from monitor.training.recipe import Trained, train
 from tests.records import part, records
-from tests.support_models import CPU, L1, contents, layout, rows
-from tests.unit.test_bundle import forge
+from tests.support_models import CPU, L1, contents, forge, layout, rows
 
 WINDOWED: tuple[Network, ...] = ("conv", "gru", "lstm")
 PLANS: tuple[Any, ...] = ("auto", [5, 3, 6], [16, 12, 3, 8])

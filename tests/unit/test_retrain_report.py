@@ -3,13 +3,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from monitor.app.gate import Trial
-from monitor.app.retrain_report import Report, check_published
+from monitor.app.gates.replay import Disagreement, Disagreements
+from monitor.app.retrain_report import Outcome, Report, Trial, check_published
 from monitor.app.suspicions import Suspicion
 from monitor.cli.progress import progress_bars
-from monitor.core.errors import TryLaterError
+from monitor.core.errors import AemonitorError, NoInputError, TryLaterError
 from monitor.core.limit import Daily, Limit
 from monitor.model.history import Candidate
+from monitor.model.trials import Gate
 
 REPORT = Report(
     stream="web",
@@ -37,8 +38,13 @@ REPORT = Report(
     limit=Limit("budget", 2.5, 5, 999, 0.005, 0.00916, Daily(840.0, 4.2, 7.66, 1, 12)),
     trial=Trial(false_alarms=0.004, planted=455, recall=0.924, named=0.97),
     left_out={"id": "every value is different"},
+    gates=(Gate("enough", True, "240 held-out benign records set the limit"),),
     device="computing on the CPU, as configured",
 )
+
+
+def outcome(found: Report | AemonitorError) -> Outcome:
+    return Outcome("web", found, 1.0)
 
 
 def changed(**values: object) -> str:
@@ -56,8 +62,9 @@ def test_the_report_says_what_a_person_asks_after_a_training() -> None:
         "  score      blend, how rare the record or its worst field is: 0 the best benign, 1 the limit",
         "  alerts     above 1: expect 4.2 false alerts a day (95 %: 1 to 12), on average at most 7.7",
         "             0.5 % of benign records above it, at most 0.92 %",
-        "  faults     92% of 455 gross ones planted in held-out records are found, 97% of these name the field first",
+        "  faults     92% of 455 planted in held-out records are found, 97% of these name the field first",
         "  left out   id: every value is different",
+        "  gate       enough: 240 held-out benign records set the limit",
         "  published  20260101T000000.000Z-0123456789ab",
     ]
 
@@ -80,12 +87,38 @@ def test_an_average_of_scores_is_named() -> None:
 
 
 def test_what_the_gate_keeps_back_is_told_with_the_reason_and_the_way_around() -> None:
-    kept = msgspec.structs.replace(REPORT, published=None, refused="it is blind")
+    failed = (Gate("faults", False, "it is blind"),)
+    kept = msgspec.structs.replace(REPORT, published=None, refused="faults: it is blind", gates=failed)
 
-    assert kept.text().endswith("  refused    it is blind")
-    with pytest.raises(TryLaterError, match=r"stream web: not published: it is blind\. .*--force publishes all"):
-        check_published([REPORT, kept])
-    check_published([REPORT])
+    assert kept.text().endswith("  gate       faults: FAILED: it is blind\n  refused    faults: it is blind")
+    with pytest.raises(
+        TryLaterError, match=r"stream web: not published: faults: it is blind\. .*--force publishes all"
+    ):
+        check_published([outcome(REPORT), outcome(kept)])
+    check_published([outcome(REPORT)])
+
+
+def test_what_was_forced_is_published_and_called_so() -> None:
+    forced = msgspec.structs.replace(REPORT, refused="faults: it is blind")
+
+    assert forced.text().endswith("  published  20260101T000000.000Z-0123456789ab by force, against the gates")
+    check_published([outcome(forced)])
+
+
+def test_a_stream_that_could_not_be_trained_gives_its_own_error() -> None:
+    with pytest.raises(NoInputError, match=r"^nothing to read$"):
+        check_published([outcome(REPORT), outcome(NoInputError("nothing to read"))])
+    with pytest.raises(NoInputError, match="stream web: nothing to read; stream web: too few"):
+        check_published([outcome(NoInputError("nothing to read")), outcome(TryLaterError("too few"))])
+
+
+def test_records_on_which_the_models_differ_are_listed() -> None:
+    differ = Disagreements(3, 1, 2, (Disagreement("a\x1b.log", 7, 1.25, 0.5),))
+
+    assert changed(disagreements=differ).splitlines()[-3:-1] == [
+        "  replayed   records that alert: 3 with both, 1 now, 2 with the one in use only",
+        "             a\\x1b.log:7: scores 1.25 now, 0.5 with the one in use",
+    ]
 
 
 def test_a_program_is_told_everything_a_person_is() -> None:

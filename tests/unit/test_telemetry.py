@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import sys
 import threading
@@ -18,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 
 from monitor.core.accounting import Counts
 from monitor.core.clock import ManualClock, SystemClock
+from monitor.core.drifted import Drifted, Usual
 from monitor.core.limit import Daily, Limit
 from monitor.telemetry import Telemetry, describe_metrics
 from monitor.telemetry.names import METRICS
@@ -68,6 +70,7 @@ def full(telemetry: Telemetry) -> None:
         version="v1", sha256="ab", method="blend", created=1.0, threshold=0.7, low=0.1, high=2.0,
         limit=Limit("rate", 2.0, 2, 99, 0.02, 0.05, Daily(43_200.0, 864.0, 1728.0, 500, 900)),
     )  # fmt: skip
+    stream.watch_drift(lambda: Drifted(2, 1, 0.5, {"status": 3.0}, Usual({"status": 2.0}, 0.01)))
     stream.model_refused("v2", ValueError("bad"))
     stream.batch(
         Counts(read=2, scored=2), scores(0.5, 1.5), {"parse": 0.1}, 1_699_999_990.0,
@@ -188,6 +191,17 @@ def test_the_reference_page_is_what_the_program_prints() -> None:
 
     assert page == describe_metrics()
     assert all(f"`{metric.name}`" in page for metric in METRICS)
+
+
+def test_drift_is_shown_as_far_as_it_is_known(telemetry: Telemetry) -> None:
+    now = Drifted(2, 1, 0.5, {"status": 3.0, "constant": 0.5}, Usual({"status": 2.0, "constant": 0.0}, 0.01))
+    telemetry.stream("web").watch_drift(lambda: now)
+    assert value(telemetry, "field_drift_ratio", stream="web", field="status") == 1.5
+    assert value(telemetry, "unseen_ratio", stream="web") == 0.5
+
+    telemetry.stream("web").watch_drift(lambda: Drifted(0, 0, math.nan, {"other": math.nan}, Usual({"other": 1.0})))
+
+    assert not [name for name, _ in scraped(telemetry) if "drift" in name or "unseen" in name]
 
 
 # -- accounting ------------------------------------------------------------------------------------------------

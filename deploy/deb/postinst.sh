@@ -1,0 +1,16 @@
+#!/bin/sh
+# User and directories; a daemon that runs is started again with the new program, one that does not is left alone.
+set -e
+if [ "$1" = configure ]; then
+  systemd-sysusers aemonitor.conf
+  systemd-tmpfiles --create aemonitor.conf
+  if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    if [ -n "$2" ]; then
+      systemctl try-restart aemonitor.service 'aemonitor@*.service' || true
+    else
+      echo "aemonitor: write /etc/aemonitor/aemonitor.yaml (aemonitor init), train (systemctl start"
+      echo "aemonitor-retrain@aemonitor), then: systemctl enable --now aemonitor aemonitor-retrain@aemonitor.timer"
+    fi
+  fi
+fi

@@ -1,0 +1,62 @@
+"""Publishes a model that passed its trials, with all that they showed, or finds out that nobody could load it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from monitor.app.gates import loads, refusal, schema
+from monitor.app.gates.contest import Contest
+from monitor.app.gates.trying import Tried
+from monitor.app.model_page import attachments
+from monitor.core.errors import BundleError
+from monitor.model.bundle import BundleContents
+from monitor.model.publishing import publish
+from monitor.model.trials import Gate, Trials
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gates say, and the version that was published, if any."""
+
+    gates: tuple[Gate, ...]
+    version: str | None = None
+
+    @property
+    def refused(self) -> str | None:
+        """Why the model must not be published, in words; None when it may be."""
+        return refusal(self.gates)
+
+
+def published(
+    root: Path, contest: Contest, gates: Sequence[Gate], tried: Tried, *, now: float, dry_run: bool
+) -> Verdict:
+    """Publish, once a fresh process has loaded the files; a dry run writes them to a place of its own."""
+    contents = _with_trials(contest, gates, tried)
+    files = attachments(contents, contest, tried, now)
+    try:
+        if dry_run:
+            with TemporaryDirectory(prefix="aemonitor-") as place:
+                publish(Path(place), contents, now=now, attachments=files, check=loads.check)
+            version = None
+        else:
+            keep = contest.stream.model.keep
+            version = publish(root, contents, now=now, keep=keep, attachments=files, check=loads.check)
+    except BundleError as error:
+        return Verdict((*gates, loads.gate(error)))
+    return Verdict((*gates, loads.gate(None)), version)
+
+
+def _with_trials(contest: Contest, gates: Sequence[Gate], tried: Tried) -> BundleContents:
+    """The new model with what it showed."""
+    layout = contest.candidate.features.layout
+    new = contest.candidate.encode(contest.held_out)[:, layout.width :]
+    trials = Trials(
+        gates=(*gates, loads.gate(None)),  # there is no card of a model that fails the last one
+        planted=tried.candidate,
+        missing=schema.missing(contest.records),
+        novel=float((new > 0).any(axis=1).mean()),
+    )
+    return replace(contest.candidate.contents, trials=trials)

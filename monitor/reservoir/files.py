@@ -1,0 +1,96 @@
+"""A sample on disk: one Parquet file a day, each whole or not there; what cannot be read costs that day alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from monitor.core.arrays import I64
+from monitor.core.durable import replace_file
+from monitor.core.records import Field
+from monitor.reservoir.columns import FILE, OFFSET, SPAN, TIME, numbers, schema
+from monitor.reservoir.sample import SPANS_PER_DAY
+
+LAYOUT = "aemonitor.reservoir/v1"
+_BOUNDS, _LAYOUT = b"aemonitor.bounds", b"aemonitor.layout"
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The sample of a day, and the bounds of its hours."""
+
+    table: pa.Table
+    bounds: Mapping[int, int]
+
+    @property
+    def spans(self) -> I64:
+        """The hour of each record, [n]."""
+        spans: I64 = numbers(self.table, SPAN)
+        return spans
+
+
+def day_of(span: int) -> int:
+    """The day of an hour, counted from 1970 as the hour is."""
+    return span // SPANS_PER_DAY
+
+
+def day_path(directory: Path, day: int) -> Path:
+    """The file of a day."""
+    return directory / f"{EPOCH + timedelta(days=day)}.parquet"
+
+
+def write_day(path: Path, day: Day) -> int:
+    """Write a day in the order of its events; how many bytes the file takes. OSError as it comes."""
+    metadata = {_LAYOUT: LAYOUT.encode(), _BOUNDS: json.dumps(day.bounds).encode()}
+    ordered = day.table.sort_by([(name, "ascending") for name in (SPAN, TIME, FILE, OFFSET)])
+    sink = pa.BufferOutputStream()
+    pq.write_table(ordered.replace_schema_metadata(metadata), sink, compression="zstd")
+    data = sink.getvalue().to_pybytes()
+    replace_file(path, data)
+    return len(data)
+
+
+def read_days(directory: Path, fields: Sequence[Field]) -> Iterator[tuple[Path, Day | str]]:
+    """Every file there, the oldest day first, with these fields, or why it cannot be used; none without directory."""
+    for path in sorted(directory.glob("[0-9]*-[0-9]*-[0-9]*.parquet")):
+        yield path, _read(path, fields)
+
+
+def _read(path: Path, fields: Sequence[Field]) -> Day | str:
+    wanted = schema(fields)
+    try:
+        found = pq.read_schema(path)
+        metadata = found.metadata or {}
+        if metadata.get(_LAYOUT) != LAYOUT.encode():
+            return f"its layout is not {LAYOUT}"
+        missing = [column.name for column in wanted if column not in list(found)]
+        if missing:
+            return f"kept for other features, without {', '.join(missing)}"
+        table = pq.read_table(path, columns=wanted.names).select(wanted.names)
+        bounds = {int(span): int(bound) for span, bound in json.loads(metadata[_BOUNDS]).items()}
+    except FileNotFoundError:
+        return "it is gone"
+    except (OSError, pa.ArrowException, ValueError, KeyError, AttributeError) as error:
+        return f"damaged: {(str(error) or type(error).__name__).splitlines()[0]}"
+    return Day(table.replace_schema_metadata(None), bounds)
+
+
+def days(table: pa.Table, bounds: Mapping[int, int]) -> dict[int, Day]:
+    """A sample by days."""
+    of_row = numbers(table, SPAN) // SPANS_PER_DAY
+    return {
+        day: Day(table.filter(of_row == day), {s: b for s, b in bounds.items() if day_of(s) == day})
+        for day in sorted(set(of_row.tolist()))
+    }
+
+
+def day_named(path: Path) -> int:
+    """The day that a file is of; ValueError where the name is none of ours."""
+    return (datetime.strptime(path.stem, "%Y-%m-%d").replace(tzinfo=UTC).date() - EPOCH).days

@@ -1,0 +1,224 @@
+"""Which records a training gets, in which order, and what it is told of them; how they got into the sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.app.alerting import Scored
+from monitor.app.benign import benign, paced
+from monitor.app.compose import build_ingest, learned_fields, sampler_of
+from monitor.app.gates.feedback import framed
+from monitor.app.sampling import AHEAD_SECONDS, LOOK_BATCHES, Sampler, sequential
+from monitor.core.clock import ManualClock
+from monitor.core.config import Config
+from monitor.core.errors import NoInputError
+from monitor.core.features import FeatureMatrix, Layout
+from monitor.core.records import FieldType, Origin, RawBatch
+from monitor.deciding.episode_count import EpisodeCount
+from monitor.plugins import load_config
+from monitor.reservoir.keeper import Keeper
+from monitor.scoring.scores import ScoreBatch
+from monitor.telemetry import Telemetry
+from tests.records import records
+
+CONFIG = """
+state_dir: {root}/state
+streams:
+  web:
+    source: {{file_tail: {{include: [{root}/app.log]}}}}
+    parser: json_lines
+    time: {{field: at, format: "%Y-%m-%d %H:%M:%S"}}
+    key: host
+    features: {{ms: numeric, note: categorical}}
+    reservoir: {{max_records: 48000}}
+    {extra}
+"""
+NOW = 1_700_000_000.0
+DAY = "2023-11-14"
+
+
+class World:
+    """A stream with a reservoir, and the records that are offered to it."""
+
+    def __init__(self, root: Path, extra: str = "") -> None:
+        self.root = root
+        path = root / "aemonitor.yaml"
+        path.write_text(CONFIG.format(root=root, extra=extra))
+        self.config: Config = load_config(path)
+        self.stream = self.config.streams["web"]
+        self.clock = ManualClock(NOW)
+        self.keeper = Keeper(root / "state" / "reservoir", Telemetry(self.clock), self.clock)
+        self.episodes = EpisodeCount(60.0, self.clock)
+        self.said: list[str] = []
+
+        sampler = sampler_of("web", self.stream, self.episodes, self.clock, self.keeper)
+        assert sampler is not None
+        self.sampler: Sampler = sampler
+
+    def offer(self, lines: Sequence[str], scores: Sequence[float] | None = None, file_id: str = "f") -> None:
+        self.offer_raw(replace(framed(lines), origin=Origin(file_id, 0, "app.log")), scores)
+
+    def offer_raw(self, raw: RawBatch, scores: Sequence[float] | None = None) -> None:
+        values = np.array(scores if scores is not None else [0.5] * len(raw))
+        parsed = build_ingest(self.stream, learned_fields(self.stream)).parse(raw)
+        matrix = FeatureMatrix(np.zeros((len(raw), 0), dtype=np.float32), Layout.of([]))
+        self.sampler.offer(
+            Scored(parsed, matrix, ScoreBatch(values.astype(np.float32), values, values), np.ones(len(raw)))
+        )
+
+    def learned(self, inputs: Sequence[Path] = (), *, reservoir: bool = False) -> list[float]:
+        """The values of the field ``ms`` of what is learned, in order."""
+        self.keeper.save()
+
+        def say(what: str, done: int, total: int, remark: str) -> None:
+            del done
+            self.said.extend([f"{what}: {remark}"] if total else [])
+
+        batches = benign(self.config, "web", self.stream, inputs, say, reservoir=reservoir)
+        columns = [np.array(batch.column("ms", FieldType.NUMBER))[batch.ok] for batch in batches]
+        return [float(value) for column in columns for value in column]
+
+
+def line(ms: float, at: str = f"{DAY} 10:00:00", host: str | None = "a") -> str:
+    return json.dumps({"ms": ms, "at": at, "host": host, "note": "n"})
+
+
+def lines(count: int, first: int = 0) -> list[str]:
+    return [
+        line(ms, f"{DAY} {10 + ms // 3600}:{ms // 60 % 60:02d}:{ms % 60:02d}") for ms in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def write(path: Path, texts: Sequence[str]) -> Path:
+    path.write_text("".join(f"{text}\n" for text in texts))
+    return path
+
+
+def test_a_sample_with_enough_records_is_learned_and_told_of(world: World) -> None:
+    world.offer(lines(1200))
+
+    assert world.learned() == [float(ms) for ms in range(1200)]
+    assert world.said == [
+        "web: reservoir: 1,200 records from 2023-11-14 10:00+00:00 to 2023-11-14 10:19+00:00, of about 86,472 a day"
+    ]
+
+
+def test_with_too_few_the_files_are_learned_and_it_is_told(world: World) -> None:
+    world.offer(lines(20))
+    write(world.root / "app.log", [line(1000)])
+
+    assert world.learned() == [1000.0]
+    assert world.said == ["web: reservoir: left out: 20 records, under 1,000; reading files"]
+
+
+def test_inputs_alone_are_learned_alone(world: World) -> None:
+    world.offer(lines(1200))
+
+    assert world.learned([write(world.root / "other.log", [line(7)])]) == [7.0]
+    assert world.said == []
+
+
+def test_a_sample_and_inputs_come_in_the_order_of_time(world: World) -> None:
+    world.offer(lines(20, first=100))
+
+    early = write(world.root / "early.log", [line(1, f"{DAY} 09:00:00")])
+    late = write(world.root / "late.log", [line(2, f"{DAY} 23:00:00")])
+
+    assert world.learned([early, late], reservoir=True) == [1.0, *map(float, range(100, 120)), 2.0]
+
+
+def test_without_sample_and_files_nothing_can_be_learned(world: World) -> None:
+    with pytest.raises(NoInputError, match=r"stream web: no file matches .*give benign records with --input FILE"):
+        world.learned()
+    with pytest.raises(NoInputError, match="the reservoir has no record to learn from; the daemon fills it"):
+        world.learned(reservoir=True)
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [("features: {ms: streaming}", "ms"), ("score: {average: 3}", "score.average")],
+)
+def test_what_needs_neighbours_is_not_learned_from_a_sample(tmp_path: Path, extra: str, why: str) -> None:
+    path = tmp_path / "aemonitor.yaml"
+    text = CONFIG.format(root=tmp_path, extra=extra)
+    if extra.startswith("features"):
+        text = text.replace("    features: {ms: numeric, note: categorical}\n", "")
+    path.write_text(text)
+    config = load_config(path)
+    stream, clock = config.streams["web"], ManualClock(NOW)
+
+    assert sequential(stream) == [why]
+    keeper = Keeper(tmp_path, Telemetry(clock), clock)
+    assert sampler_of("web", stream, EpisodeCount(60.0, clock), clock, keeper) is None
+    with pytest.raises(NoInputError, match=f"{why}: learned from records that follow each other"):
+        benign(config, "web", stream, (), lambda *_: None, reservoir=True)
+
+
+def test_a_reservoir_that_is_off_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "aemonitor.yaml"
+    path.write_text(CONFIG.format(root=tmp_path, extra="").replace("max_records: 48000", "enabled: false"))
+    stream, clock = load_config(path).streams["web"], ManualClock(NOW)
+
+    keeper = Keeper(tmp_path, Telemetry(clock), clock)
+
+    assert sampler_of("web", stream, EpisodeCount(60.0, clock), clock, keeper) is None
+
+
+def test_the_rate_is_that_of_the_stream_and_not_of_the_sample(world: World) -> None:
+    world.offer(lines(6000))  # of which 2,000 are kept, one a second
+    world.keeper.save()
+
+    rate = paced(world.config, "web", world.stream, (), reservoir=False).alert.records_per_day
+
+    assert rate == pytest.approx(86_400, rel=0.1)
+    assert paced(world.config, "web", world.stream, [Path("x")], reservoir=False) is world.stream
+
+
+def test_a_rate_that_is_configured_is_believed(tmp_path: Path) -> None:
+    world = World(tmp_path, "alert: {records_per_day: 5}")
+    world.offer(lines(1200))
+    world.keeper.save()
+
+    assert paced(world.config, "web", world.stream, (), reservoir=False) is world.stream
+
+
+def test_only_benign_records_with_a_time_that_can_be_true_get_in(world: World) -> None:
+    ahead = "2023-11-15 00:00:00"
+    assert ManualClock(NOW).now() + AHEAD_SECONDS < 1_700_006_400  # that time
+    texts = [line(1), line(2), "no json", line(4, ahead), line(5, "when?"), line(6)]
+
+    world.offer(texts, [0.5, 1.5, 0.5, 0.5, 0.5, 1.0])
+
+    assert world.learned(reservoir=True) == [1.0, 6.0]
+
+
+def test_records_of_a_key_that_alerts_are_left_out(world: World) -> None:
+    begun = 1_699_956_000.0  # 10:00
+    world.episodes.begun(records(ms=[1.0], times=[begun], keys=["a"]))
+
+    world.offer([line(1, f"{DAY} 10:00:59"), line(2, f"{DAY} 10:01:01"), line(3, f"{DAY} 10:00:59", "b")])
+
+    assert world.learned(reservoir=True) == [3.0, 2.0]
+
+
+def test_a_new_hour_is_noticed_however_few_of_its_records_are_below_the_bound_of_the_last(world: World) -> None:
+    for part in range(20):
+        world.offer(lines(180, first=180 * part), file_id=f"f{part}")  # 3,600, of which 2,000 are kept
+
+    for part in range(LOOK_BATCHES):
+        texts = [line(5000 + 40 * part + number, f"{DAY} 11:00:00") for number in range(40)]
+        world.offer(texts, file_id=f"g{part}")
+
+    last = 5000 + 40 * (LOOK_BATCHES - 1)
+    assert {float(ms) for ms in range(last, last + 40)} <= set(world.learned(reservoir=True))
