@@ -15,16 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from monitor.core.accounting import FileState, Position, tail_marker
+from monitor.core.accounting import FileState, Position
 from monitor.core.protocols import SourceEvents
-from monitor.sources._copies import Copies
-from monitor.sources._identity import HEAD_BYTES, Locator, is_evident, known_locator, locator_of, tail_before
+from monitor.sources._departed import Departed
+from monitor.sources._epochs import Closed
+from monitor.sources._examining import Damaged, Early, Want, examined, whole
+from monitor.sources._identity import HEAD_BYTES, Locator, is_evident, known_locator, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._packed import Found, PackedFile, Unpacked
 from monitor.sources._scan import Directories
 from monitor.sources._siblings import packed_homes
-from monitor.sources._tailed import Closed, TailedFile
 from monitor.sources._tracker import Tracker
 
 MAX_EXAMINED = 4096
@@ -43,25 +44,6 @@ class Candidate:
     missed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
-    """Content that a compressed file may hold, by the evidence of how far it was read; and who wants it.
-
-    Nobody does where it is a copy that was made before all of that was written: then it has nothing that is unread.
-    """
-
-    evidence: FileState
-    of: Closed | FileState | TailedFile | None
-
-
-class Early(Exception):  # noqa: N818 - what is told, not a failure of ours
-    """It has more than was read of a file that is still there: that will be read, or be found truncated."""
-
-
-class Damaged(Exception):  # noqa: N818 - what is told, not a failure of ours
-    """The file ends too early to say what it is: perhaps it is still being written."""
-
-
 @dataclass(slots=True)
 class Examination:
     """One candidate being unpacked, a bit at a time."""
@@ -76,13 +58,13 @@ class Archives:
     """Looks into compressed files, one at a time. ``sightings`` are the places at which unseen ones were begun."""
 
     def __init__(
-        self, memory: Memory, tracker: Tracker, opener: Opener, copies: Copies, events: SourceEvents,
+        self, memory: Memory, tracker: Tracker, opener: Opener, departed: Departed, events: SourceEvents,
         usable: Callable[[str], bool],
     ) -> None:  # fmt: skip
         self._memory = memory
         self._tracker = tracker
         self._opener = opener
-        self._copies = copies
+        self._departed = departed
         self._events = events
         self._usable = usable
         self._queue: deque[Candidate] = deque()
@@ -105,7 +87,7 @@ class Archives:
     def look(self, directories: Directories, since: Mapping[str, int]) -> None:
         """See which compressed files may hold what was missed; ``since`` says of each path from what time on."""
         self._undecided = {path: home for path, home in self._undecided.items() if os.path.exists(path)}  # noqa: PTH110
-        homes = self._memory.homes() | set(self._copies.missed_at()) | since.keys() | set(self._undecided.values())
+        homes = self._memory.homes() | set(self._departed.missed_at()) | since.keys() | set(self._undecided.values())
         if self.busy or not homes:
             return
         found = [
@@ -171,31 +153,14 @@ class Archives:
         self._opener.attempt(candidate.path, now, take)
 
     def _examine(self, candidate: Candidate, unpacked: Unpacked) -> Generator[None, None, Want | None]:
-        """What of that which is wanted the file holds."""
-        head = self._head = unpacked.read(HEAD_BYTES)
-        wants = [want for want in self._wants(candidate.home) if _alike(head, want.evidence.origin.head)]
-        for want in sorted(wants, key=lambda want: -want.evidence.offset):
-            evidence = want.evidence
-            yield from _go_to(unpacked, evidence.offset)
-            tail = unpacked.tail[-evidence.tail_bytes :]
-            if unpacked.offset == evidence.offset and tail_marker(tail) == evidence.marker:
-                if not isinstance(want.of, TailedFile) or want.of.ended or not unpacked.read(1):
-                    return want
-                if want.of.home == candidate.home:
-                    raise Early
-                continue  # a backup of an earlier state of it, say
-            if unpacked.ended and not unpacked.damage and (yield from _repeats(unpacked, evidence, candidate.home)):
-                return replace(want, of=None)
-        if unpacked.damage:
-            raise Damaged(unpacked.damage)
-        unpacked.rewind()
-        return None
+        self._head = unpacked.read(HEAD_BYTES)
+        return (yield from examined(unpacked, candidate.home, self._head, self._wants(candidate.home)))
 
     def _wants(self, home: str) -> list[Want]:
         """What may be missing; and what is read elsewhere, so that it is known when it is found here again."""
-        missing = [Want(closed.evidence, closed) for closed in self._copies.wanted()]
+        missing = [Want(closed.evidence, closed) for closed in self._departed.wanted()]
         missing += [Want(state, state) for state in self._memory.lost(home)]
-        read = [Want(_whole(file), file) for file in self._tracker]  # another name of it may be that of another log
+        read = [Want(whole(file), file) for file in self._tracker]  # another name of it may be that of another log
         return [want for want in missing + read if is_evident(want.evidence)]
 
     def _finish(self, current: Examination, want: Want | None, now: float) -> None:
@@ -210,7 +175,7 @@ class Archives:
             self._events.rotated(current.candidate.home, "rename")
             self._begin(current, (expected.origin.file_id if expected else uuid4().hex, 0), now)
         elif want is not None and isinstance(want.of, Closed):
-            self._copies.found(want.of)
+            self._departed.found(want.of)
             if self._tracker.has(want.of.evidence.origin.file_id):  # read to its end, and still there
                 self._put_away(current)
                 return
@@ -253,37 +218,3 @@ class Archives:
         self._queue.clear()
         if self._current is not None:
             self._put_away(self._current)
-
-
-def _whole(file: TailedFile) -> FileState:
-    """A file by all that it has, not only by what was read; a live one grows, so there what was read must do."""
-    if not file.active or not file.leaving or isinstance(file, PackedFile):
-        return file.evidence()
-    size = os.fstat(file.fd).st_size
-    tail = tail_before(file.fd, size)
-    return FileState(file.origin, size, tail_marker(tail), tail_bytes=len(tail))
-
-
-def _alike(head: bytes, other: bytes) -> bool:
-    return head.startswith(other) or other.startswith(head)
-
-
-def _repeats(unpacked: Unpacked, evidence: FileState, home: str) -> Generator[None, None, bool]:
-    """Whether what ended too early for ``evidence`` was read as far as it goes; see ``copied_until``."""
-    size = unpacked.offset
-    if size > evidence.offset:
-        return False
-    if size <= len(evidence.origin.head):
-        return size > 0 and home == evidence.origin.path
-    mark = next((mark for mark in reversed(evidence.marks) if mark.offset <= size), None)
-    if mark is None:
-        return False
-    yield from _go_to(unpacked, mark.offset)
-    return tail_marker(unpacked.tail[-mark.tail_bytes :]) == mark.marker
-
-
-def _go_to(unpacked: Unpacked, offset: int) -> Generator[None]:
-    if unpacked.offset > offset:
-        unpacked.rewind()
-    while not unpacked.skip_to(offset):
-        yield

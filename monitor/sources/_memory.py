@@ -13,6 +13,7 @@ from monitor.sources._identity import (
     copied_until,
     difference,
     is_evident,
+    is_unread,
     known_locator,
     locator_of,
 )
@@ -57,6 +58,10 @@ class Memory:
     def expected(self, locator: Locator) -> FileState | None:
         """The file at this place, if it is one that was seen, and nothing of it was read yet."""
         return next((state for state in self.at(locator)[:1] if (state.origin.epoch, state.offset) == (0, 0)), None)
+
+    def waiting(self) -> list[Locator]:
+        """Where files are that were seen and could not be read yet, the one that was seen first first."""
+        return [known_locator(state) for state in self._states.values() if is_unread(state)]
 
     def take(self, state: FileState) -> None:
         """The state has found its file."""

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from monitor.core.errors import UnavailableError
 from monitor.core.protocols import SourceEvents
 from monitor.sources._identity import Locator, locator_of
+from monitor.sources._regular import NotRegularError, open_regular
 from monitor.sources._retries import Retries
 from monitor.sources._siblings import is_compressed
-from monitor.sources._tailed import NotRegularError, TailedFile, open_regular
+from monitor.sources._tailed import TailedFile
 
 SPARE_DESCRIPTORS = 64
 """Left for everything else the process does: the ledger, HTTP, sinks."""

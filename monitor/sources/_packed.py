@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from monitor.core.accounting import TAIL_BYTES
 from monitor.core.records import Chunk
+from monitor.sources._epochs import Hole, Replaced
 from monitor.sources._identity import Locator
 from monitor.sources._siblings import packing
-from monitor.sources._tailed import Hole, Replaced, TailedFile
+from monitor.sources._tailed import TailedFile
 
 STEP_BYTES = 65_536
 """Unpacked at once: what is lost to reading when the bytes behind are damaged is at most this."""

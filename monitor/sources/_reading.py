@@ -11,9 +11,11 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import SourceEvents
 from monitor.core.records import Chunk
 from monitor.sources._copies import Copies
+from monitor.sources._departed import Departed
+from monitor.sources._epochs import Closed, Hole, Replaced
 from monitor.sources._opening import Opener
 from monitor.sources._packed import PackedFile
-from monitor.sources._tailed import Closed, Hole, Replaced, TailedFile
+from monitor.sources._tailed import TailedFile
 from monitor.sources._tracker import Tracker
 
 
@@ -32,10 +34,13 @@ class Manner:
 class Reading:
     """Reads files by turns. ``sightings`` are the ends of files that were given up."""
 
-    def __init__(self, tracker: Tracker, opener: Opener, copies: Copies, events: SourceEvents, manner: Manner) -> None:
+    def __init__(
+        self, tracker: Tracker, opener: Opener, copies: Copies, departed: Departed, events: SourceEvents, manner: Manner
+    ) -> None:
         self._tracker = tracker
         self._opener = opener
         self._copies = copies
+        self._departed = departed
         self._events = events
         self._manner = manner
         self._held: list[tuple[TailedFile, Replaced]] = []
@@ -70,7 +75,7 @@ class Reading:
 
     def release(self) -> None:
         """Copies have been looked for: what is in no copy is lost."""
-        wanted = self._copies.wanted()
+        wanted = self._departed.wanted()
         for file, replaced in self._held:
             file.held = False
             self.sightings.append(file.place())
@@ -109,7 +114,7 @@ class Reading:
                 return True, step
             case Replaced():
                 self._tracker.rename(file, step.closed.evidence.origin.file_id)
-                self._copies.close(step.closed, now)
+                self._departed.close(step.closed, now)
                 self._held.append((file, step))
                 return False, None
             case Hole():
@@ -154,7 +159,7 @@ class Reading:
         elif not file.at_end():
             file.go_on()
             return
-        self._copies.close(file.closed(), now)  # should it be deleted, a copy of it may come under the same name
+        self._departed.close(file.closed(), now)  # should it be deleted, a copy of it may come under the same name
         self._tracker.close(file)
 
     def _pass_by(self, file: TailedFile) -> None:

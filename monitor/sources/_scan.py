@@ -52,10 +52,11 @@ class Directories:
 
     _monotonic: Callable[[], float]
     _known: dict[str, Listing] = field(default_factory=dict[str, Listing])
+    _before: dict[str, Listing] = field(default_factory=dict[str, Listing])  # what was known until ``refresh``
 
     def refresh(self) -> None:
-        """Read everything anew from now on: some file systems do not keep time stamps faithfully."""
-        self._known.clear()
+        """Read everything anew, once: some file systems do not keep time stamps faithfully."""
+        self._before, self._known = self._known, {}
 
     def unchanged(self) -> bool:
         """Whether every directory that was ever read is as it was."""
@@ -69,7 +70,8 @@ class Directories:
         stamp = _stamp(directory)
         known = self._known.get(directory)
         now = self._monotonic()
-        since = known.since if known is not None and known.stamp == stamp else now
+        earlier = known or self._before.pop(directory, None)
+        since = earlier.since if earlier is not None and earlier.stamp == stamp else now
         if known is not None and known.settled and known.stamp == stamp:
             return known.entries
         with os.scandir(directory) as found:

@@ -10,12 +10,13 @@ from itertools import pairwise
 
 from monitor.core.accounting import Position
 from monitor.core.protocols import Boundary, SourceEvents
+from monitor.sources._epochs import Closed
 from monitor.sources._identity import Locator, difference, locator_of
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._packed import PackedFile
 from monitor.sources._scan import Directories, Found
 from monitor.sources._siblings import is_rotated_name
-from monitor.sources._tailed import Closed, TailedFile
+from monitor.sources._tailed import TailedFile
 
 MAX_FINISHED = 4096
 """Files read to their end that are remembered, so that one that comes back under another name is not read twice."""
@@ -106,7 +107,7 @@ class Tracker:
         for file in list(self._files.values()):
             paths = named.get(file.locator, [])
             if paths:
-                file.path = paths[0]
+                file.path, file.named_size = paths[0], found.files[paths[0]].st_size
             if file.home in paths:
                 self._still_there(file, found.files[file.home])
             elif not file.leaving and _is_gone(file):
@@ -159,6 +160,14 @@ class Tracker:
                 if may_be and locator_of(os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
                     return path
         return None
+
+    def whereabouts(self, file: TailedFile) -> str:
+        """The path at which a file can be opened, as far as is known: it may have moved on since it was last seen."""
+        path = file.path or file.home
+        with suppress(OSError):
+            if file.active or locator_of(os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
+                return path
+        return self._moved_to(file) or path
 
     def reopen(self, file: TailedFile, opened: Opened, now: float, *, moved: bool = False) -> bool:
         """Go on with an open file; whether it was taken over. ``moved``: its path is none of ours."""

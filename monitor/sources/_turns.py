@@ -16,6 +16,9 @@ SILENT_SECONDS = 60.0
 RECONCILE_SECONDS = 10.0
 """How often directories are read although they seem unchanged: not every file system keeps time stamps faithfully."""
 
+RECONCILE_SHARE = 0.01
+"""What that may cost of the time: with a hundred thousand names in a directory it is done less often."""
+
 SHORT_SECONDS = 0.25
 """The next scan when files wait for a descriptor."""
 
@@ -83,9 +86,10 @@ class Schedule:
             self._next_idle = now + self._idle_seconds
         return due
 
-    def scanned(self, now: float, opener: Opener, *, once: bool) -> None:
+    def scanned(self, now: float, took_seconds: float, opener: Opener, *, once: bool) -> None:
         """A scan is over: when is the next one?"""
         self.scans += 1
+        self._next_reconcile = max(self._next_reconcile, now + took_seconds / RECONCILE_SHARE)
         self._last_scan = now
         self.next_scan = min(now + self._scan_seconds, opener.retries.next_time(now))
         if opener.short:

@@ -26,18 +26,21 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk
 from monitor.core.strict import StrictModel
-from monitor.sources._admission import Admission, Names, Start
+from monitor.sources._admission import Admission
 from monitor.sources._archives import Archives
 from monitor.sources._copies import Copies, Rules
+from monitor.sources._departed import Departed
+from monitor.sources._epochs import Closed
 from monitor.sources._identity import Locator, locator_of
 from monitor.sources._limits import RotatedLimits, pinned_bytes
 from monitor.sources._memory import Memory
+from monitor.sources._missed import Missed
 from monitor.sources._opening import Opener
 from monitor.sources._patterns import excluded, parse, parse_exclusion
 from monitor.sources._reading import Manner, Reading
 from monitor.sources._retention import Retention
 from monitor.sources._scan import Found, Scanner
-from monitor.sources._tailed import Closed
+from monitor.sources._strangers import Names, Start
 from monitor.sources._tracker import Tracker
 from monitor.sources._turns import Row, Schedule
 from monitor.sources._watch import Hint
@@ -123,13 +126,22 @@ class FileTail:
         self._opener = Opener(events, config.max_open_files)
         self._tracker = Tracker(self._opener, events, self._scanner.directories, self._lost, context.boundary)
         self._memory = Memory(context.resume)
-        self._copies = Copies(self._tracker, self._memory, events, _rules(config, once=once))
-        self._admission = Admission(self._memory, self._tracker, self._opener, self._copies, events, self._names)
+        self._departed = Departed()
+        self._copies = Copies(self._tracker, self._memory, self._departed, events, _rules(config, once=once))
+        self._missed = Missed(self._memory, self._tracker, self._opener, self._names)
+        self._admission = Admission(
+            self._memory, self._tracker, self._opener, self._departed, self._missed, events, self._names
+        )
         self._archives = Archives(
-            self._memory, self._tracker, self._opener, self._copies, events, lambda path: not self._names.excluded(path)
+            self._memory,
+            self._tracker,
+            self._opener,
+            self._departed,
+            events,
+            lambda path: not self._names.excluded(path),
         )
         manner = Manner(config.read_bytes, config.rotate_grace_seconds, once)
-        self._reading = Reading(self._tracker, self._opener, self._copies, events, manner)
+        self._reading = Reading(self._tracker, self._opener, self._copies, self._departed, events, manner)
         self._retention = Retention()
         self._first_start = not context.resume
         self._there_first: frozenset[str] = frozenset()  # those that still wait for a descriptor, among others
@@ -187,8 +199,8 @@ class FileTail:
             self._reading.judge(now)
             self._reading.release()
             chunks += self._turns(budget_bytes - sum(len(chunk.data) for chunk in chunks), now)
-        chunks += self._copies.endings
-        self._copies.endings = []
+        chunks += self._departed.endings
+        self._departed.endings = []
         chunks += self._reading.endings(list(self._tracker) if self._once else list(self._row.active), now)
         if scanned:
             chunks += self._reading.give_up(self._limits.exceeded(self._tracker, now))
@@ -227,11 +239,12 @@ class FileTail:
         self._admit(named, found, now, thorough=thorough)
         self._forget(named, found, now)
         self._row.arrange(self._tracker, now)
-        self._schedule.scanned(now, self._opener, once=self._once)
+        took = self._clock.monotonic() - began
+        self._schedule.scanned(now, took, self._opener, once=self._once)
         if self._hint is not None:
             self._hint.follow(self._patterns, (path for paths in named.values() for path in paths), self._events)
         watching = self._hint is not None and self._hint.working
-        self._events.scanned(self._clock.monotonic() - began, "inotify" if watching else "poll")
+        self._events.scanned(took, "inotify" if watching else "poll")
 
     def _named(self, found: Found) -> dict[Locator, list[str]]:
         """The paths of each file that is ours to read, sorted: a file is read once, whatever number of names it has."""
@@ -243,15 +256,15 @@ class FileTail:
         return named
 
     def _lost(self, closed: Closed) -> None:
-        self._copies.close(closed, self._clock.monotonic())
-        self._admission.vacate(closed.evidence.origin.path, closed.mtime_ns)
+        self._departed.close(closed, self._clock.monotonic())
+        self._missed.vacate(closed.evidence.origin.path, closed.mtime_ns)
 
     def _admit(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
         strangers = self._admission.strangers(named, found.files)
         if self._first_start and not self._schedule.scans:
             self._there_first = frozenset(found.files)
         first = Start[self._config.start_at.upper()]
-        missed_since = self._admission.rotating()
+        missed_since = self._missed.rotating()
         self._admission.admit(
             strangers,
             self._scanner.directories,
@@ -259,13 +272,14 @@ class FileTail:
             start_of=lambda path: first if path in self._there_first else Start.WHOLE,
             thorough=thorough,
         )
-        if thorough or missed_since or self._copies.missed_at():
+        if thorough or missed_since or self._departed.missed_at():
             self._archives.look(self._scanner.directories, missed_since)
         if not self._opener.short:
             self._there_first = frozenset()
 
     def _forget(self, named: dict[Locator, list[str]], found: Found, now: float) -> None:
-        self._copies.forget(now, waiting=self._archives.waiting or self._opener.short)
+        self._departed.forget(now, waiting=self._archives.waiting or self._opener.short)
+        self._copies.forget_gone()
         if not self._once:
             self._tracker.forget_finished(named)
         self._opener.retries.keep_only({*found.files, *found.failures, *(file.file_id for file in self._tracker)})
@@ -278,8 +292,9 @@ class FileTail:
         for file in files:
             file.scanned_size = file.size
         self._events.files(sum(file.active for file in files), len(files))
-        self._events.lag(sum(file.behind_bytes for file in files if file.active or not file.ended))
-        oldest = min((file.unread_since(now) for file in files if file.active), default=now)
+        unended = [file for file in files if file.active or not file.ended]
+        self._events.lag(sum(file.behind_bytes for file in unended))
+        oldest = min((file.unread_since(now) for file in unended), default=now)
         self._events.unread(now - oldest, sum(pinned_bytes(file) for file in files))
 
 

@@ -13,7 +13,8 @@ from monitor.ledger.files import NAME
 from tests.e2e.support import Site, wait_for
 from tests.e2e.traffic import Writer, demand_each_once, settle, shifted, trained
 
-RATE, LONG_RATE = 3_000, 20_000
+RATE, FAULT_EVERY = 3_000, 50
+LONG_RATE, LONG_FAULT_EVERY = 20_000, 2_000
 BUDGET_MB = 64
 """What the memory may grow by while nothing can be committed: the queue is 8 MiB, and columns are made of one batch."""
 
@@ -57,18 +58,18 @@ def stalled(site: Site, seconds: float, writer: Writer) -> None:
     print(f"stalled {seconds:g} s: {behind:,.0f} behind, caught up at {caught_up:,.0f}/s: 0 lost, 0 duplicated")
 
 
-def writer_of(site: Site, rate: int, seconds: float) -> Writer:
-    return Writer(site.log, rate, rotate_every=int(rate * seconds), rotate=shifted(4))
+def writer_of(site: Site, rate: int, seconds: float, fault_every: int) -> Writer:
+    return Writer(site.log, rate, rotate_every=int(rate * seconds), rotate=shifted(4), fault_every=fault_every)
 
 
 @pytest.mark.timeout(600)
 def test_a_stall_loses_nothing_though_files_are_deleted(tmp_path: Path, models: Path) -> None:
     site = trained(tmp_path, models)
-    stalled(site, 6, writer_of(site, RATE, 1))
+    stalled(site, 6, writer_of(site, RATE, 1, FAULT_EVERY))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_stall_of_two_minutes_loses_nothing_though_files_are_deleted(tmp_path: Path, models: Path) -> None:
     site = trained(tmp_path, models)
-    stalled(site, 120, writer_of(site, LONG_RATE, 5))
+    stalled(site, 120, writer_of(site, LONG_RATE, 5, LONG_FAULT_EVERY))

@@ -28,6 +28,7 @@ from tests.support_files import (
     recreate,
     rename,
     replace_content,
+    rotated,
     truncate,
     write,
 )
@@ -40,10 +41,6 @@ OLD, NEW, LATE = numbered(0, 20, "old"), numbered(100, 20, "new"), numbered(200,
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
-
-
-def rotated(log: Path, number: int = 1) -> Path:
-    return log.with_name(f"{log.name}.{number}")
 
 
 # -- reading and resuming --------------------------------------------------------------------------------------
@@ -1077,6 +1074,8 @@ def test_a_file_that_cannot_be_read_for_a_while_does_not_stop_others(
         tail.step()
     assert tail.lines == [*OLD, *OLD, *LATE]
     assert 6 < len(tail.events.failures) < 16
+    assert tail.events.behind_bytes == len(joined(NEW))
+    assert tail.events.oldest_seconds > 100
     broken.mend()
     tail.clock.advance(30)
     tail.step()

@@ -12,12 +12,14 @@ from tests.support_files import (
     Follower,
     copy,
     copytruncate,
+    followed,
     joined,
     make_older,
     numbered,
     recreate,
     rename,
     replace_content,
+    rotated,
     truncate,
     write,
 )
@@ -32,10 +34,6 @@ INCLUDES = ["{}", "{}*"]
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
-
-
-def rotated(log: Path, number: int = 1) -> Path:
-    return log.with_name(f"{log.name}.{number}")
 
 
 # -- copytruncate ----------------------------------------------------------------------------------------------
@@ -90,11 +88,7 @@ def test_a_crash_right_after_a_copytruncate_loses_and_repeats_nothing(log: Path,
 def test_lines_read_between_the_copy_and_the_truncation_make_the_copy_no_new_file(
     log: Path, include: str, looked: bool
 ) -> None:
-    write(log, joined(OLD))
-    tail = Follower(include.format(log))
-    tail.step()
-    write(log, joined(LATE))
-    tail.step()
+    tail = followed(log, OLD, LATE, include=include)
 
     copy(log, rotated(log))
     if looked:
@@ -106,6 +100,43 @@ def test_lines_read_between_the_copy_and_the_truncation_make_the_copy_no_new_fil
     tail.settle()
 
     assert tail.lines == [*OLD, *LATE, *NEW]
+
+
+@pytest.mark.parametrize("include", INCLUDES)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_copy_that_ends_before_the_first_place_that_was_reached_is_read_once(
+    log: Path, include: str, share: float
+) -> None:
+    lines = numbered(0, 1000)
+    write(log, joined(lines[: round(1000 * share)]))
+    tail = Follower(include.format(log))
+    copied = log.read_bytes()
+    write(log, joined(lines[round(1000 * share) :]))
+    tail.step()
+
+    rotated(log).write_bytes(copied)  # which took its maker so long
+    truncate(log)
+    write(log, joined(NEW))
+    tail.settle()
+
+    assert tail.lines == [*lines, *NEW]
+
+
+@pytest.mark.parametrize("include", INCLUDES)
+def test_a_copy_of_before_a_restart_is_known_for_one_when_its_original_is_truncated_after_it(
+    log: Path, include: str
+) -> None:
+    lines = numbered(0, 300)
+    tail = followed(log, lines[:100], lines[100:200], lines[200:], include=include)
+
+    tail.crash()
+    tail.step()
+    rotated(log).write_bytes(joined(lines[:150]))
+    truncate(log)
+    write(log, joined(NEW))
+    tail.settle()
+
+    assert tail.lines == [*lines, *NEW]
 
 
 @pytest.mark.parametrize("include", INCLUDES)
@@ -400,9 +431,7 @@ def test_a_file_replaced_by_a_copy_of_itself_goes_on(log: Path, more: list[bytes
 
 
 def test_a_file_replaced_by_one_with_other_content_is_read_whole(log: Path) -> None:
-    write(log, joined(OLD))
-    tail = Follower(log)
-    tail.step()
+    tail = followed(log, OLD)
     temporary = log.with_name("temporary")
     write(temporary, joined(NEW))
     inode = temporary.stat().st_ino
@@ -456,6 +485,49 @@ def test_a_copy_of_a_file_closed_for_lack_of_descriptors_is_passed_over(tmp_path
         tail.step()
 
     assert tail.lines == OLD
+
+
+@pytest.mark.parametrize("name", ["a.backup", "access.log.backup"])
+@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize("crashes", [True, False])
+def test_a_copy_is_not_read_before_its_original_that_waits_for_a_descriptor(
+    log: Path, name: str, limit: int, crashes: bool
+) -> None:
+    write(log, joined(OLD) + b"unfinished")
+    tail = Follower(log.with_name("a*"), max_open_files=limit)
+    tail.step()
+    rename(log, rotated(log))  # which keeps its descriptor
+    write(log, joined(NEW))
+    tail.step()
+    copy(log, log.with_name(name))
+    tail.step()
+    if crashes:
+        tail.crash()
+
+    write(log, joined(LATE))
+    for _ in range(10):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, b"unfinished", *NEW, *LATE])
+
+
+@pytest.mark.parametrize("include", INCLUDES)
+@pytest.mark.parametrize("down", [True, False])
+def test_a_copy_that_ends_exactly_where_an_earlier_commit_did_is_read_once(log: Path, include: str, down: bool) -> None:
+    first, then = numbered(0, 1000, "first"), numbered(1000, 1000, "then")
+    tail = followed(log, first, then, include=include)
+
+    rotated(log).write_bytes(joined(first))
+    if down:
+        tail.stop()
+    truncate(log)
+    write(log, joined(NEW))
+    if down:
+        tail.start()
+    tail.settle()
+    tail.settle()
+
+    assert tail.lines == [*first, *then, *NEW]
 
 
 def test_files_that_are_alike_at_the_very_first_start_are_both_read(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from tests.support_files import (
     compress,
     copy,
     copytruncate,
+    followed,
     joined,
     numbered,
     recreate,
     rename,
+    rotated,
     truncate,
     write,
 )
@@ -29,10 +31,6 @@ OLD, NEW, LATE, BETWEEN = (numbered(100 * k, 90, text) for k, text in enumerate(
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
-
-
-def rotated(log: Path, number: int = 1) -> Path:
-    return log.with_name(f"{log.name}.{number}")
 
 
 def look(tail: Follower) -> None:
@@ -50,11 +48,7 @@ def look(tail: Follower) -> None:
 def test_a_copy_that_is_shorter_than_what_was_committed_is_known_after_a_downtime(
     log: Path, include: str, ending: str
 ) -> None:
-    write(log, joined(OLD))
-    tail = Follower(include.format(log))
-    tail.step()
-    write(log, joined(LATE))
-    tail.step()
+    tail = followed(log, OLD, LATE, include=include)
     copy(log, rotated(log))
     write(log, joined(BETWEEN))
     tail.read(scan=False)
@@ -141,6 +135,29 @@ def test_a_copy_that_holds_the_only_descriptor_does_not_wait_for_a_closed_origin
         tail.settle()
 
     assert set(NEW) <= set(tail.lines)
+
+
+def test_a_copy_is_compared_with_a_log_that_was_closed_truncated_and_renamed_where_that_is_now(log: Path) -> None:
+    other = log.with_name("other.txt")
+    write(log, b"unfinished")
+    tail = Follower(log, other, max_open_files=2, rotate_grace_seconds=2, copy_hold_seconds=2)
+    tail.step()
+    copytruncate(log, rotated(log))
+    write(log, joined(OLD))
+    write(other, joined(LATE))
+    tail.step()
+    rename(rotated(log), rotated(log, 2))
+    copy(log, rotated(log))
+    look(tail)
+
+    truncate(log)
+    rename(rotated(log, 2), rotated(log, 3))
+    rename(rotated(log), rotated(log, 2))
+    rename(log, rotated(log))
+    for _ in range(5):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, *LATE, b"unfinished"])
 
 
 # -- compressed parts ------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support_files import Follower, joined, make_older, numbered, recreate, rename, write
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.watching import overflow, said, watching
 
 OLD, NEW = numbered(0, 20, "old"), numbered(100, 20, "new")
 
@@ -205,55 +203,23 @@ def test_a_file_whose_reads_fail_stops_no_other_and_recovers(tmp_path: Path) -> 
 
 # -- watches ---------------------------------------------------------------------------------------------------
 
-WATCHING = """
-import sys, threading
-from monitor.core.clock import SystemClock
-from monitor.core.protocols import SourceContext
-from monitor.sources import file_tail
-from tests.support_files import Lines, RecordedEvents
-woken, events, framed = threading.Event(), RecordedEvents(), Lines()
-config = file_tail.Config(include=[sys.argv[1]], scan_seconds=0.5)
-source = file_tail.build(config, SourceContext("web", [], SystemClock(), events, woken.set))
-source.read(1 << 20)
-print("ready", events.watch_mode, flush=True)
-while len(framed.complete) < int(sys.argv[2]):
-    for chunk in source.read(1 << 20):
-        framed.push(chunk)
-    woken.wait(source.pause)
-    woken.clear()
-print(events.watch_mode, len(framed.complete), len(set(framed.complete)), flush=True)
-source.close()
-"""
-
-
-@contextmanager
-def watching(pattern: Path, count: int, *before: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that follows the pattern until it has so many lines; ``before`` is what it is started with."""
-    command = [*before, sys.executable, "-c", WATCHING, str(pattern), str(count)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def said(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdout is not None
-    return process.stdout.readline().split()
-
 
 def test_a_file_whose_event_was_lost_in_an_overflow_is_found_by_polling(tmp_path: Path) -> None:
-    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-    if limit > 50_000:
-        pytest.skip(f"{limit} events have to be made for an overflow")
     with watching(tmp_path / "*.log", len(OLD)) as process:
         assert said(process) == ["ready", "inotify"]
         process.send_signal(signal.SIGSTOP)
-        for _ in range(limit // 2 + 1):  # a file made and one deleted; whatever comes after that is not told
-            (tmp_path / "other").touch()
-            (tmp_path / "other").unlink()
+        overflow(tmp_path)
         write(tmp_path / "a.log", joined(OLD))
         process.send_signal(signal.SIGCONT)
+
+        assert said(process) == ["inotify", str(len(OLD)), str(len(OLD))]
+
+
+def test_a_file_whose_event_came_while_no_thread_could_run_is_read(tmp_path: Path) -> None:
+    with watching(tmp_path / "*.log", len(OLD), held_seconds=3) as process:
+        assert said(process) == ["ready", "inotify"]
+        overflow(tmp_path)
+        write(tmp_path / "a.log", joined(OLD))
 
         assert said(process) == ["inotify", str(len(OLD)), str(len(OLD))]
 

@@ -18,41 +18,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 LIVES = 20
 
-READER = """
-import sys
-import threading
-from pathlib import Path
-
-from monitor.core.accounting import Counts, Outcome
-from monitor.core.clock import SystemClock
-from monitor.core.protocols import SourceContext
-from monitor.ledger import Ledger
-from monitor.sources import file_tail
-from tests.support_files import Lines, RecordedEvents, alert
-
-ledger = Ledger.open(Path(sys.argv[1]))
-woken = threading.Event()
-config = file_tail.Config(include=[sys.argv[2]], scan_seconds=0.05, rotate_grace_seconds=0.2)
-context = SourceContext("web", ledger.resume("web"), SystemClock(), RecordedEvents(), woken.set)
-source = file_tail.build(config, context)
-framed = Lines()
-print("ready", flush=True)
-while True:
-    for chunk in source.read(3000):
-        framed.push(chunk)
-    positions = [*source.sightings(), *framed.positions]
-    if positions:
-        numbers = [int(line.split()[1]) for line in framed.complete]
-        counts = Counts(read=len(numbers), scored=len(numbers), alerts=len(numbers))
-        ledger.commit([Outcome("web", positions, counts, [alert(number) for number in numbers])])
-        for position in positions:
-            source.committed(position)
-        framed.complete, framed.positions = [], []
-    else:
-        woken.wait(source.pause)
-        woken.clear()
-"""
-
 
 class Writer:
     """Writes numbered lines, sometimes in pieces, and rotates."""
@@ -93,7 +58,7 @@ def test_no_line_is_lost_or_delivered_twice_through_twenty_kills_and_rotations(t
     writer.burst()
     with Ledger.open(state_dir, read_only=True) as watching:
         for _ in range(LIVES):
-            command = [sys.executable, "-c", READER, str(state_dir), str(writer.log)]
+            command = [sys.executable, "-m", "tests.ledger_reader", str(state_dir), str(writer.log)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as reader:
                 try:
                     assert reader.stdout is not None

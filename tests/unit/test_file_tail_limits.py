@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from monitor.core.errors import UnavailableError
-from tests.support_files import Follower, compress, joined, numbered, rename, write
+from tests.support_files import (
+    Follower,
+    compress,
+    joined,
+    numbered,
+    rename,
+    rotated,
+    write,
+)
 
 OLD, NEW, LATE = numbered(0, 20, "old"), numbered(100, 20, "new"), numbered(200, 5, "late")
 
@@ -17,10 +25,6 @@ OLD, NEW, LATE = numbered(0, 20, "old"), numbered(100, 20, "new"), numbered(200,
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
-
-
-def rotated(log: Path, number: int = 1) -> Path:
-    return log.with_name(f"{log.name}.{number}")
 
 
 def rotate_unread(tail: Follower, log: Path, number: int) -> list[bytes]:

@@ -17,6 +17,7 @@ from tests.support_files import (
     numbered,
     pack,
     rename,
+    rotated,
     truncate,
     write,
 )
@@ -28,10 +29,6 @@ ENDINGS = list(PACKERS)
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
-
-
-def rotated(log: Path, number: int = 1) -> Path:
-    return log.with_name(f"{log.name}.{number}")
 
 
 def half_read(log: Path, include: str = "{}") -> Follower:

@@ -13,8 +13,10 @@ import pytest
 from monitor.core.clock import ManualClock
 from monitor.core.protocols import SourceContext
 from monitor.sources import stdin
+from monitor.sources._opening import Opener
+from monitor.sources._regular import NotRegularError, open_regular
 from monitor.sources._retries import LONGEST_SECONDS, Retries
-from monitor.sources._tailed import NotRegularError, open_regular
+from monitor.sources._turns import Schedule
 from tests.support_files import (
     Follower,
     RecordedEvents,
@@ -25,6 +27,7 @@ from tests.support_files import (
     numbered,
     rename,
     replace_content,
+    rotated,
     truncate,
     write,
 )
@@ -36,10 +39,6 @@ HEADER = [b"#" * 10_240]
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
-
-
-def rotated(log: Path, number: int = 1) -> Path:
-    return log.with_name(f"{log.name}.{number}")
 
 
 def test_a_file_that_cannot_be_read_is_named(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,3 +236,28 @@ def test_standard_input_that_is_a_socket_can_be_closed_while_nothing_comes() -> 
         ours.close()
 
     assert not stuck
+
+
+def test_a_directory_that_is_not_there_yet_is_looked_for_in_each_scan(tmp_path: Path) -> None:
+    tail = Follower(tmp_path / "later" / "*.log")
+    tail.step()
+    tail.step()
+
+    (tmp_path / "later").mkdir()
+    write(tmp_path / "later" / "a.log", joined(OLD))
+    tail.step()
+
+    assert tail.lines == OLD
+
+
+def test_directories_are_reconciled_less_often_where_that_takes_long() -> None:
+    opener = Opener(RecordedEvents(), None)
+    quick, slow = Schedule(1.0, 0.25), Schedule(1.0, 0.25)
+    assert quick.thorough(0.0)
+    assert slow.thorough(0.0)
+
+    quick.scanned(0.0, 0.001, opener, once=False)
+    slow.scanned(0.0, 0.5, opener, once=False)
+
+    assert [now for now in range(100) if quick.thorough(float(now))][:2] == [10, 20]
+    assert [now for now in range(100) if slow.thorough(float(now))][:2] == [50, 60]

@@ -1,0 +1,77 @@
+"""Remembers epochs whose content has left its place, by truncation or deletion, for as long as a copy may turn up."""
+
+from __future__ import annotations
+
+import os
+
+from monitor.core.records import Chunk
+from monitor.sources._epochs import Closed
+from monitor.sources._identity import copied_until, is_evident
+from monitor.sources._tailed import TailedFile
+
+CLOSED_SECONDS = 60.0
+"""How long a copy may take to show up after its original was truncated or deleted."""
+
+MAX_CLOSED = 256
+"""Epochs remembered for that; of some thousand bytes each."""
+
+
+class Departed:
+    """The epochs for which a copy is looked for, and the files that went on with one.
+
+    ``endings`` are chunks that say of which epochs nothing will follow.
+    """
+
+    def __init__(self) -> None:
+        self._closed: dict[Closed, float] = {}  # with the time until which it is remembered
+        self._takers: dict[TailedFile, float] = {}  # there may be more copies of what they went on with
+        self.endings: list[Chunk] = []
+
+    def close(self, closed: Closed, now: float) -> None:
+        """A copy of this may turn up, or be there already."""
+        if is_evident(closed.evidence) or (closed.evidence.origin.head and not closed.evidence.offset):
+            self._closed[closed] = now + CLOSED_SECONDS
+        else:
+            self._drop(closed)
+
+    def _drop(self, closed: Closed) -> None:
+        if not closed.ended:
+            self.endings.append(closed.dropped())
+
+    def forget(self, now: float, *, waiting: bool) -> None:
+        """Forget the epochs for which no copy has come in time; but not while one may be there.
+
+        ``waiting``: there are files that could not be looked into yet.
+        """
+        kept = [(closed, until) for closed, until in self._closed.items() if waiting or until > now]
+        before, self._closed = self._closed, dict(kept[-MAX_CLOSED:])
+        for closed in [closed for closed in before if closed not in self._closed]:
+            self._drop(closed)
+        self._takers = {file: until for file, until in self._takers.items() if waiting or until > now}
+
+    def wanted(self) -> list[Closed]:
+        """The epochs for which no copy has come yet."""
+        return list(self._closed)
+
+    def found(self, closed: Closed) -> None:
+        """Its copy has come."""
+        del self._closed[closed]
+
+    def taken(self, file: TailedFile, now: float) -> None:
+        """This goes on with one of them; whatever else is a copy of that has nothing that is unread."""
+        self._takers[file] = now + CLOSED_SECONDS
+
+    def takers(self) -> list[TailedFile]:
+        """The files that went on with one."""
+        return list(self._takers)
+
+    def missed_at(self) -> list[str]:
+        """The paths that these were read under, each once."""
+        return list(dict.fromkeys(closed.evidence.origin.path for closed in self._closed))
+
+    def fits(self, fd: int, home: str) -> bool:
+        """Whether an open file holds what one of them had."""
+        mtime_ns = os.fstat(fd).st_mtime_ns
+        return any(
+            closed.may_be(mtime_ns) and copied_until(fd, closed.evidence, home) is not None for closed in self._closed
+        )

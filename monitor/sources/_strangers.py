@@ -1,0 +1,61 @@
+"""Files that are not being read yet, and what the configuration says of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from monitor.sources._identity import Locator, locator_of
+from monitor.sources._scan import Directories, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A file that is not being read yet. ``home`` is the path its records are said to come from."""
+
+    path: str
+    home: str
+    locator: Locator
+    mtime_ns: int
+
+
+class Start(Enum):
+    """Where to begin with a new file.
+
+    ``WHOLE``: it came later. ``BEGINNING`` and ``END``: it is there at the very first start.
+    """
+
+    WHOLE = auto()
+    BEGINNING = auto()
+    END = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the configuration says of paths: which are to be read, which never are, and how often they are looked for.
+
+    What was made within ``scan_seconds`` before the last commit may not have been seen by then.
+    """
+
+    wanted: Callable[[str], bool]
+    excluded: Callable[[str], bool]
+    scan_seconds: float
+
+
+def beside(home: str, directories: Directories) -> list[tuple[str, Entry]] | None:
+    """What is in the directory of ``home``; None when that cannot be read now."""
+    try:
+        return directories.beside(home)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        return None
+
+
+def locator_at(path: str) -> Locator | None:
+    try:
+        return locator_of(os.stat(path))  # noqa: PTH116 - paths are text here
+    except OSError:
+        return None
