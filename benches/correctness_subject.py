@@ -29,7 +29,7 @@ streams:
     features: {features}
     model: {{epochs: 20}}
     score: {{method: l1}}
-    alert: {{threshold: 3.0}}
+    alert: {{threshold: 3.0, tell: records}}
     sinks: [receiver]
 sinks:
   receiver: {{jsonl: {{path: '{root}/{receiver}'}}}}

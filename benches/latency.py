@@ -31,6 +31,7 @@ streams:
     parser: json_lines
     features: {{level: numeric, mode: categorical}}
     model: {{epochs: 20}}
+    alert: {{tell: records}}
     sinks: [file]
 sinks:
   file: {{jsonl: {{path: '{out}/alerts.jsonl'}}}}

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from monitor.core.arrays import F64, I64, Bools
+from monitor.core.arrays import F64, Bools
 
 FALSE_POSITIVE = 0.11
 FALSE_NEGATIVE = 1.0
@@ -68,11 +68,3 @@ def raw_score(alerts: Bools, windows: Windows) -> float:
 def normalised(raw: float, windows: int) -> float:
     """A sum over streams with so many windows in all, so that silence is 0 and perfection 100."""
     return 100 * (raw + FALSE_NEGATIVE * windows) / ((1 + FALSE_NEGATIVE) * windows)
-
-
-def incidents(alerts: Bools, times: F64, quiet_seconds: float) -> Bools:
-    """Only the first alert of each incident, [n]: one that comes at least so long after the alert before it."""
-    rows: I64 = np.flatnonzero(alerts)
-    first = np.zeros_like(alerts)
-    first[rows[np.diff(times[rows], prepend=-np.inf) > quiet_seconds]] = True
-    return first

@@ -14,11 +14,11 @@ import pyarrow.csv as pv
 
 from monitor import Detector
 from monitor.core.arrays import F64, Bools
+from monitor.core.clock import DAY_SECONDS
+from monitor.deciding.episode import Alerting, Episode, Policy
+from monitor.training.draft_alert import HABITUATION_DAYS, gap_seconds
 
 from . import nab
-
-QUIET_SECONDS = 3_600.0
-"""An alert that comes less than this after the one before it belongs to the same incident."""
 
 PUBLISHED: Mapping[str, Mapping[str, float]] = {
     "random cut forest": {"realAWSCloudwatch": 4.5384, "realKnownCause": -2.6299},
@@ -27,6 +27,9 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = {
     "ARTime": {"realAWSCloudwatch": 11.6857, "realKnownCause": 5.2738},
 }
 """Raw scores of the group's streams, summed from results/*/*_standard_scores.csv of github.com/numenta/NAB."""
+
+LIMIT = 1.0
+"""Of the product's own threshold."""
 
 Alerts = Callable[["Stream"], Bools]
 """Which records of a stream alert, [n]."""
@@ -75,8 +78,8 @@ def _rows(times: np.typing.NDArray[np.datetime64], first: str, last: str) -> tup
 
 
 def table(streams: Sequence[Stream]) -> Iterator[NabScore]:
-    """The product at its own threshold and at the best one, each record or each incident an alert; then the others."""
-    for count, one in (("each alerting record", _records), ("one alert an incident", _incidents)):
+    """The product at its own threshold and at the best one, each record or each episode an alert; then the others."""
+    for count, one in (("each alerting record", _records), ("episodes as init drafts them", _episodes)):
         yield _score(f"aemonitor, own threshold, {count}", streams, partial(one, threshold=None))
         best = max(
             _thresholds(streams), key=lambda threshold: _score("", streams, partial(one, threshold=threshold)).both
@@ -91,8 +94,17 @@ def _records(stream: Stream, threshold: float | None) -> Bools:
     return stream.flagged if threshold is None else stream.scores > threshold
 
 
-def _incidents(stream: Stream, threshold: float | None) -> Bools:
-    return nab.incidents(_records(stream, threshold), stream.times, QUIET_SECONDS)
+def _episodes(stream: Stream, threshold: float | None) -> Bools:
+    """The records by which a person is told of an episode, [n]."""
+    rows = np.flatnonzero(_records(stream, threshold))
+    told = np.zeros_like(stream.flagged)
+    if len(rows):
+        limits = np.full(len(rows), LIMIT if threshold is None else threshold)
+        policy = Policy(gap_seconds(stream.times), half_life_seconds=HABITUATION_DAYS * DAY_SECONDS)
+        alerts = Alerting(rows, stream.times[rows], stream.scores[rows], limits, [""] * len(rows))
+        _, _, tellings = policy.take(Episode(), alerts)
+        told[[telling.row for telling in tellings if not telling.over]] = True
+    return told
 
 
 def _thresholds(streams: Sequence[Stream]) -> F64:

@@ -18,6 +18,7 @@ from monitor.core.protocols import Parser
 from monitor.core.records import RecordBatch
 from monitor.core.redaction import Redaction
 from monitor.core.rows import lines_of
+from monitor.deciding.episode import severity
 from monitor.deciding.threshold import exceeding
 from monitor.explaining.fields import Anomaly, field_findings, summarise
 from monitor.explaining.rarity import p_value
@@ -28,8 +29,6 @@ from monitor.scoring.scores import ScoreBatch
 
 RAW_CHARACTERS = 4096
 """Of the record's own text, this much goes into the alert."""
-CRITICAL_RATIO = 3.0
-"""A score this many times its limit is critical, not a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +85,12 @@ class AlertWriter:
         self._host = socket.gethostname()
         self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
 
+    def ids(self, scored: Scored, rows: I64) -> list[str]:
+        """The ids of the alerts of some rows, in order."""
+        origin = scored.records.raw.origin
+        offsets = scored.records.raw.offsets[rows].tolist()
+        return [alert_id(self.stream, origin.file_id, origin.epoch, offset) for offset in offsets]
+
     def write(self, scored: Scored, rows: I64, context: RecordBatch) -> tuple[Alert, ...]:
         """One alert for each row of ``rows`` [m], in order, with event time and key of ``context`` [m]."""
         values = scored.matrix.values[rows]
@@ -115,7 +120,7 @@ class AlertWriter:
         return Alert(
             id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
             fingerprint=fingerprint(self.stream, context.key, tuple(field.name for field in fields[:1])),
-            severity="critical" if score >= CRITICAL_RATIO * limit else "warning",
+            severity=severity(score, limit),
             stream=self.stream,
             key=context.key,
             time=context.time,

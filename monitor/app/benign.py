@@ -16,6 +16,7 @@ from monitor.app.feedback import Feedback
 from monitor.app.sampling import sequential
 from monitor.app.streams import reservoirs_root
 from monitor.core.arrays import Bools
+from monitor.core.clock import DAY_SECONDS
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import NoInputError
 from monitor.core.printable import printable
@@ -30,8 +31,6 @@ from monitor.reservoir.sample import came
 
 ENOUGH = 1000
 """A sample of fewer records is not preferred to the files that the source reads."""
-
-DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)

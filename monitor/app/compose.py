@@ -12,7 +12,8 @@ from monitor.app.alerting import AlertWriter
 from monitor.app.pipeline import Pipeline
 from monitor.app.sampling import Sampler, limits_of, sequential
 from monitor.app.streams import models_root
-from monitor.core.clock import Clock
+from monitor.app.telling import Teller
+from monitor.core.clock import DAY_SECONDS, Clock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import BundleError, DataError, TryLaterError
 from monitor.core.input_config import InputConfig
@@ -22,7 +23,8 @@ from monitor.core.records import Field, RawBatch
 from monitor.core.redaction import Redaction
 from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
-from monitor.deciding.episode_count import EpisodeCount
+from monitor.deciding.episode import Policy
+from monitor.deciding.episodes import Episodes
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.framing import Framer
@@ -91,7 +93,7 @@ def load_pipeline(
     pipeline = assemble(config, name, bundle, clock, decider_of(config.streams[name], bundle))
     check_fit(name, config.streams[name], bundle, pipeline.features)
     if keeper:
-        pipeline.sampler = sampler_of(name, config.streams[name], pipeline.episodes, clock, keeper)
+        pipeline.sampler = sampler_of(name, config.streams[name], pipeline.teller.episodes, clock, keeper)
     return pipeline
 
 
@@ -115,12 +117,11 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
         scorer,
         averaging=averaging,
         decider=decider or Decider(threshold_of(stream, contents), promise_of(stream, contents)),
-        episodes=EpisodeCount(stream.alert.episode_gap_seconds, clock),
-        alerts=alerts,
+        teller=Teller(alerts, Episodes(policy_of(stream), clock), stream.alert.tell),
     )
 
 
-def sampler_of(name: str, stream: StreamConfig, episodes: EpisodeCount, clock: Clock, keeper: Keeper) -> Sampler | None:
+def sampler_of(name: str, stream: StreamConfig, episodes: Episodes, clock: Clock, keeper: Keeper) -> Sampler | None:
     """What fills the stream's reservoir; None where it is switched off, or nothing can be learned from a sample."""
     if not stream.reservoir.enabled or sequential(stream):
         return None
@@ -157,6 +158,12 @@ def decider_of(stream: StreamConfig, bundle: Bundle) -> Decider | None:
         return Adaptation(threshold_of(stream, contents), promise_of(stream, contents), bundle.version)
     except DataError as error:
         raise BundleError(f"model {bundle.version} of stream {contents.stream}: {error}") from error
+
+
+def policy_of(stream: StreamConfig) -> Policy:
+    """When alerts are one episode, and when it is told."""
+    alert = stream.alert
+    return Policy(alert.episode_gap_seconds, alert.fire_after, alert.habituation_days * DAY_SECONDS)
 
 
 def averaging_of(contents: BundleContents) -> Averaging:

@@ -93,7 +93,8 @@ def run_demo(directory: Path, seed: int, say: Say) -> Verdict:
         url.removeprefix("http://"),
         "--force",
     )
-    say(f"   {config} is commented: read it")
+    config.write_text(config.read_text().replace("alert: {", "alert: {tell: records, "))
+    say(f"   {config} is commented: read it; here each spoiled record alerts by itself, not each episode")
     say("3. aemonitor retrain: learns what is normal, measures its own limit on records it has not seen")
     say(_indented(_aemonitor("retrain", "--config", str(config))))
     say("4. aemonitor run: follows the log")

@@ -47,7 +47,8 @@ def short_line(line: bytes, labels: Mapping[str, Label]) -> str:
     """
     alert = msgspec.json.decode(line, type=Alert)
     said = f"[{labels[alert.id].label}] " if alert.id in labels else ""
-    return printable(f"{alert.id[:8]}  {alert.detected_at}  {alert.severity:8}  {said}{alert.summary}", limit=400)
+    standing = alert.severity if alert.state == "firing" else alert.state
+    return printable(f"{alert.id[:8]}  {alert.detected_at}  {standing:8}  {said}{alert.summary}", limit=400)
 
 
 def labelled_line(line: bytes, labels: Mapping[str, Label]) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from monitor.app.streams import models_root, only_stream
-from monitor.core.clock import SystemClock
+from monitor.core.clock import DAY_SECONDS, SystemClock
 from monitor.core.config import Config
 from monitor.core.drifted import Drifted, Usual
 from monitor.core.errors import NoInputError
@@ -22,8 +22,6 @@ from monitor.ledger import Ledger
 from monitor.model.manifest import read_manifest
 from monitor.model.versions import version_directory
 from monitor.plugins import load_config, resolve_state_dir
-
-DAY_SECONDS = 86_400.0
 
 OLD_DAYS = 90
 """A model of that age is pointed out even if nothing else is."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.app.alerting import AlertWriter, Scored
+from monitor.app.alerting import Scored
 from monitor.app.sampling import Sampler
+from monitor.app.telling import News, Teller
 from monitor.core.accounting import Counts, DeadLetter, Memory, MemoryChange, Outcome, Position
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F32, F64, I64
@@ -22,7 +23,7 @@ from monitor.core.redaction import Redaction
 from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
 from monitor.deciding.drift import DRIFT, Drift
-from monitor.deciding.episode_count import EpisodeCount
+from monitor.deciding.episodes import Episodes
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.reading import Ingest
@@ -68,8 +69,7 @@ class Pipeline:
         *,
         averaging: Averaging,
         decider: Decider,
-        episodes: EpisodeCount,
-        alerts: AlertWriter,
+        teller: Teller,
     ) -> None:
         self.stream = stream
         self.ingest = ingest
@@ -77,13 +77,12 @@ class Pipeline:
         self.scorer = scorer
         self.averaging = averaging
         self.decider = decider
-        self.episodes = episodes
-        self.alerts = alerts
+        self.teller = teller
         self.sampler: Sampler | None = None
-        self.drift = Drift(alerts.bundle.version, alerts.bundle.contents.usual)
-        self._remembering: dict[str, Averaging | EpisodeCount | Adaptation | Drift] = {
+        self.drift = Drift(self.bundle.version, self.bundle.contents.usual)
+        self._remembering: dict[str, Averaging | Episodes | Adaptation | Drift] = {
             SCORES: averaging,
-            EPISODES: episodes,
+            EPISODES: teller.episodes,
             DRIFT: self.drift,
         }
         if isinstance(decider, Adaptation):
@@ -93,7 +92,7 @@ class Pipeline:
     @property
     def bundle(self) -> Bundle:
         """The model version in use."""
-        return self.alerts.bundle
+        return self.teller.alerts.bundle
 
     @property
     def threshold(self) -> float:
@@ -136,7 +135,7 @@ class Pipeline:
         """The alerts of some rows of a scored batch, in order."""
         if not len(rows):
             return ()
-        return self.alerts.write(scored, rows, self.ingest.context(scored.records.raw, rows))
+        return self.teller.alerts.write(scored, rows, self.ingest.context(scored.records.raw, rows))
 
     def process(self, raw: RawBatch) -> Processed:
         """The whole path for one batch."""
@@ -149,30 +148,37 @@ class Pipeline:
         scores = self._scores(records, matrix)
         clock.append(time.perf_counter())
         scored = Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
-        alerts, episodes = self._decide(scored)
+        news, newest = self._decide(scored), self._newest_time(records)
+        resolved = [*news.resolved, *self.teller.ended(newest)]
         if self.sampler:
             self.sampler.offer(scored)
-        self.drift.see(records.ok, matrix.values, self.features.layout.width, self._field_errors, episodes)
+        self.drift.see(records.ok, matrix.values, self.features.layout.width, self._field_errors, news.begun)
         clock.append(time.perf_counter())
         outcome = Outcome(
             stream=self.stream,
             positions=(Position(raw.origin, raw.next_offset, raw.tail),),
-            counts=replace(count(records), alerts=len(alerts), episodes=episodes),
-            alerts=alerts,
-            dead_letters=dead_letters(records, self.alerts.redaction),
+            counts=replace(count(records), alerts=len(scored.alerting), episodes=news.begun, told=len(news.alerts)),
+            alerts=news.alerts,
+            dead_letters=dead_letters(records, self.teller.alerts.redaction),
             memories=(*remembered, *self._remembered()),
             limit_changes=self.decider.changes(),
+            resolved=resolved,
         )
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
-        return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], self._newest_time(records), seconds)
+        return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], newest, seconds)
 
-    def _decide(self, scored: Scored) -> tuple[tuple[Alert, ...], int]:
-        """The alerts of a scored batch, and how many episodes begin with them."""
+    def idle(self) -> Outcome | None:
+        """What there is to commit while nothing comes: the end of episodes."""
+        resolved = self.teller.ended(None)
+        if not resolved:
+            return None
+        return Outcome(self.stream, (), Counts(), memories=tuple(self._remembered()), resolved=resolved)
+
+    def _decide(self, scored: Scored) -> News:
         rows = scored.alerting
         if not len(rows):
-            return (), 0
-        context = self.ingest.context(scored.records.raw, rows)
-        return self.alerts.write(scored, rows, context), self.episodes.begun(context)
+            return News()
+        return self.teller.tell(scored, rows, self.ingest.context(scored.records.raw, rows))
 
     def _field_errors(self, values: F32) -> F64:
         """The error of each feature of some encoded rows [n, total], [n, features]."""

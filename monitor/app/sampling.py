@@ -15,7 +15,7 @@ from monitor.core.config import StreamConfig
 from monitor.core.records import RawBatch
 from monitor.core.rows import joined_lines, keep, lines_of
 from monitor.core.strings import U64
-from monitor.deciding.episode_count import EpisodeCount
+from monitor.deciding.episodes import Episodes
 from monitor.ingest.reading import Ingest
 from monitor.reservoir.columns import Sampled
 from monitor.reservoir.reservoir import Reservoir
@@ -49,7 +49,7 @@ class Sampler:
     alert just now: their records are left out, as those above the limit are.
     """
 
-    def __init__(self, reservoir: Reservoir, ingest: Ingest, episodes: EpisodeCount, clock: Clock) -> None:
+    def __init__(self, reservoir: Reservoir, ingest: Ingest, episodes: Episodes, clock: Clock) -> None:
         self._reservoir = reservoir
         self._ingest = ingest
         self._episodes = episodes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
@@ -23,6 +24,9 @@ def command(
     config: Path, streams: tuple[str, ...], *, once: bool, from_stdin: bool, fail_on_anomaly: bool, log_level: str
 ) -> None:
     """Run until SIGTERM, or with --once or --stdin until the input ends. SIGHUP reloads configuration and models."""
+    # Until the daemon listens for it, a request to read the configuration again must not end the program.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     from monitor.app.serve import serve
 
     ended = serve(config, streams=streams, once=once, from_stdin=from_stdin, log_level=log_level)

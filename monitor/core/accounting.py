@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from monitor.core.alerts import Alert
+from monitor.core.alerts import Alert, EpisodeRef
 from monitor.core.records import Origin
 
 
@@ -42,6 +42,7 @@ class Counts:
     dropped_bytes: int = 0
     skipped_bytes: int = 0
     episodes: int = 0  # begun: alerts of a key that are close in time are one
+    told: int = 0  # alerts that went to the sinks, those that resolve an episode not counted
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
@@ -94,6 +95,16 @@ class LimitChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolution:
+    """An episode that is over: ``count`` records alerted in it. ``summary`` says so in one sentence."""
+
+    episode: EpisodeRef
+    count: int
+    detected_at: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The complete result of a batch of one stream. Committed as a whole or not at all.
 
@@ -108,6 +119,7 @@ class Outcome:
     memories: Sequence[MemoryChange] = ()
     dropped: Sequence[str] = ()
     limit_changes: Sequence[LimitChange] = ()
+    resolved: Sequence[Resolution] = ()
 
 
 class Mark(NamedTuple):

@@ -57,8 +57,24 @@ class ModelRef(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class EpisodeRef(msgspec.Struct, frozen=True):
+    """The episode that an alert tells, as it stands then: ``id`` is that of the alert that told it first.
+
+    ``first`` and ``last`` are the event times of its alerting records, RFC 3339 UTC; ``peak`` is their highest score.
+    """
+
+    id: str
+    first: str | None
+    last: str | None
+    peak: float
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """One anomalous record. ``id`` is stable over replays, so a receiver can recognise a repetition."""
+    """One anomalous record, or the first of an episode of ``count`` so far.
+
+    ``id`` is stable over replays, so a receiver can recognise a repetition. With the ``state`` resolved it is the same
+    alert once more, now that its episode is over.
+    """
 
     schema: str = SCHEMA
     id: str
@@ -71,6 +87,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     detected_at: str  # RFC 3339 UTC
     source: SourceRef
     count: int = 1
+    episode: EpisodeRef | None = None
     score: Score
     fields: tuple[FieldFinding, ...]
     summary: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+DAY_SECONDS = 86_400.0
+
 
 class Clock(Protocol):
     """A source of time. ``now`` may jump (it is the wall clock); ``monotonic`` never goes back."""

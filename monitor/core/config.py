@@ -264,6 +264,22 @@ class AlertConfig(StrictModel):
         le=1e8,
         description="Alerts of one key that follow each other within this time are one episode, told and counted once.",
     )
+    tell: Literal["episodes", "records"] = Field(
+        default="episodes",
+        description="What the sinks get: each episode when it begins, when it turns critical and when it is over, or "
+        "each anomalous record by itself.",
+    )
+    fire_after: int = Field(
+        default=1, ge=1, le=1_000_000, description="An episode is told from so many anomalous records on."
+    )
+    habituation_days: float = Field(
+        default=0.0,
+        ge=0,
+        le=3650,
+        allow_inf_nan=False,
+        description="After an episode the next one of its key is told only if it scores higher, and what counts as "
+        "higher sinks by half in so many days: for sensors, which stay odd for long. 0: every episode is told.",
+    )
     adaptive: bool = Field(
         default=False,
         description="Let the limit follow what lasts for two days or longer, up to twice the calibrated one and never "

@@ -25,8 +25,8 @@ import numpy as np
 
 from monitor.core.arrays import F64, U8, Bools, Column
 from monitor.core.arrow import pa, pc
+from monitor.core.clock import DAY_SECONDS
 
-DAY_SECONDS = 86_400.0
 LONGEST_TEXT = 64
 """Bytes of the longest text that may be a time; what is longer is NaN."""
 PLAUSIBLE = (631_152_000.0, 4_102_444_800.0)

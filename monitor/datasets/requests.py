@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.core.arrays import F64, I64, Bools
+from monitor.core.clock import DAY_SECONDS
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.rows import without_lines
 
@@ -22,7 +23,6 @@ SEED_WEEKS, SEEDS = 4, 250
 """So many seeds have weeks of their own; then they begin again."""
 
 MEAN_GAP_SECONDS = 40.0
-DAY_SECONDS = 86_400
 BUSIEST_SECONDS = 14 * 3600
 """The load is highest at this time of day (UTC), and lowest twelve hours later."""
 LOAD_MINUTES = 120

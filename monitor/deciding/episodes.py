@@ -1,129 +1,139 @@
 """Alerts of one key that follow each other closely are one episode: what a person is told about, once.
 
-However alerts are cut into batches, the episodes are the same.
+However alerts are cut into batches, the same records tell the same episodes.
 """
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import msgspec
+import numpy as np
 
+from monitor.core.accounting import Memory
+from monitor.core.arrays import F64, I64, Bools
+from monitor.core.clock import Clock
 from monitor.core.errors import StateError
-
-STATE_VERSION = 1
+from monitor.core.groups import Groups, by_key
+from monitor.core.keyed_memory import KeyedMemory, Remembering
+from monitor.core.records import RecordBatch
+from monitor.deciding.episode import Alerting, Episode, Policy, Telling, of_numbers
 
 MAX_KEYS = 10_000
-"""Episodes that are open at a time; beyond, the one that alerted longest ago ends."""
+"""Keys of which is known when they alerted last and what was told; beyond, the one that alerted longest ago goes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """Alerts of one key. Times in seconds; ``peak`` is the highest score, ``last`` the time of the newest alert.
+NOBODY = "0" * 32
+"""Stands for the id of an alert that is not told."""
 
-    Records may come late: ``last`` need not be the ``end``.
-    """
+
+class Told(NamedTuple):
+    """What a person is to be told of a key; its ``row`` is -1 where time alone tells that an episode is over."""
 
     key: str | None
-    start: float
-    end: float
-    last: float
-    count: int
-    peak: float
-
-    def joined(self, time: float, score: float) -> Episode:
-        """The same with one more alert."""
-        return replace(
-            self,
-            start=min(self.start, time),
-            end=max(self.end, time),
-            last=time,
-            count=self.count + 1,
-            peak=max(self.peak, score),
-        )
+    telling: Telling
 
 
-class Episodes:
-    """The open episodes of a stream. An alert joins that of its key if it is at most ``gap_seconds`` from the last one.
+class Episodes(Remembering):
+    """The episodes of a stream, by key; what is remembered of them belongs to the checkpoint."""
 
-    Earlier or later: one record from a clock that is years ahead is an episode of its own, and silences nobody.
-    """
+    made_by = "the episode of each key"
+    """What the numbers that are remembered mean."""
 
-    def __init__(self, gap_seconds: float, max_keys: int = MAX_KEYS) -> None:
-        self._gap_seconds = gap_seconds
-        self._max_keys = max_keys
-        self._open: OrderedDict[str | None, Episode] = OrderedDict()  # the key that alerted last stands last
-        self._ended: list[Episode] = []
+    def __init__(self, policy: Policy, clock: Clock, max_keys: int = MAX_KEYS) -> None:
+        super().__init__(KeyedMemory(max_keys, Episode().numbers()))
+        self.policy = policy
+        self.clock = clock
+        self.going_on: dict[str | None, float] = {}
+        """Keys of which was told that something goes on, and when they alerted last, by the clock."""
 
-    def add(self, times: Iterable[float], keys: Iterable[str | None], scores: Iterable[float]) -> list[Episode]:
-        """The episode of each alert as it stands with this alert; with the first one its ``count`` is 1.
+    def take_over(self, memory: Memory) -> str | None:
+        """Go on with what was remembered; why that cannot be, if it cannot."""
+        state = memory.state()
+        try:
+            self.load_keyed_state(state)
+        except StateError as error:
+            return str(error)
+        self.going_on.clear()
+        for key, numbers in zip(state["keys"], state["values"], strict=True):
+            self._note(key, of_numbers(numbers))
+        return None
+
+    def take(self, alerts: RecordBatch, scores: F64, limits: F64, ids: list[str]) -> tuple[int, list[Told]]:
+        """Take in alerts, in order; one without an event time happened now.
 
         Args:
-            times: when each alert happened, finite: the event time, or where it is unknown the time of reading.
-            keys: of each alert; None for all of a stream without keys.
-            scores: of each alert, finite.
+            alerts: [m], with event times and keys.
+            scores: [m], finite.
+            limits: what the scores exceed, [m].
+            ids: of each alert, asked for only where it is told, [m].
+
+        Returns:
+            How many episodes began, and what is to be told, in order.
         """
-        return [self._add(time, key, score) for time, key, score in zip(times, keys, scores, strict=True)]
+        batch = Alerting(np.arange(len(alerts)), self._times(alerts), scores, limits, ids)
+        visit = self.memory.visit(alerts.once(by_key))
+        after, begun, told = visit.before.copy(), 0, list[Told]()
+        for group, (key, rows) in enumerate(_by_group(visit.groups)):
+            episode, more, tellings = self.policy.take(of_numbers(visit.before[group]), batch.at(rows))
+            begun += more
+            told += (Told(key, telling) for telling in tellings)
+            after[group] = episode.numbers()
+            self._note(key, episode)
+        self.memory.leave(visit, after)
+        return begun, sorted(told, key=lambda each: (each.telling.row, not each.telling.over))
 
-    def ended(self, now: float) -> list[Episode]:
-        """The episodes that ended since the last call: quiet for more than the gap, or made to end by others.
+    def begun(self, alerts: RecordBatch) -> int:
+        """How many episodes begin with some alerts, whatever they scored; nothing is told of them."""
+        limits = np.ones(len(alerts))
+        return self.take(alerts, 2 * limits, limits, [NOBODY] * len(alerts))[0]
 
-        ``now`` is a time before which no more alerts are expected, by the same clock as theirs. What was asked for
-        earlier does not change what alerts join, unless they come later than promised.
-        """
-        for episode in [open_ for open_ in self._open.values() if not self._near(open_, now)]:
-            self._end(episode.key)
-        ended, self._ended = self._ended, []
-        return ended
+    def open(self, records: RecordBatch) -> Bools:
+        """Which records are of a key that alerted about when they happened, [n]."""
+        groups = records.once(by_key)
+        known = [of_numbers(numbers) for numbers in self.memory.recall(groups.keys)]
+        last = np.array([episode.last if episode.seen else -np.inf for episode in known])[groups.ids]
+        times = np.empty(len(records))
+        times[groups.rows] = last
+        return np.abs(self._times(records) - times) <= self.policy.gap_seconds
 
-    def state(self) -> dict[str, Any]:
-        """The open episodes as JSON data, to be made durable with the progress they belong to; after ``ended``."""
-        return {"version": STATE_VERSION, "open": msgspec.to_builtins(list(self._open.values()))}
+    def ended(self, newest: float | None) -> list[Told]:
+        """What is over: quiet for longer than the gap, by the event time ``newest`` of the stream or by the clock."""
+        if not self.going_on:
+            return []
+        visit = self.memory.visit(_each_alone(list(self.going_on)))
+        after, told = visit.before.copy(), list[Told]()
+        for place, key in enumerate(visit.groups.keys):
+            episode = of_numbers(visit.before[place])
+            if self._quiet_seconds(key, episode, newest) > self.policy.gap_seconds:
+                del self.going_on[key]
+                told.append(Told(key, Telling(-1, episode, over=True)))
+                after[place] = episode._replace(alerts=0).numbers()
+        self.memory.leave(visit, after)
+        return told
 
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``state`` gave out.
+    def _quiet_seconds(self, key: str | None, episode: Episode, newest: float | None) -> float:
+        by_clock = self.clock.monotonic() - self.going_on[key]
+        return by_clock if newest is None else max(by_clock, newest - episode.last)
 
-        Raises:
-            StateError: it is no such thing; nothing is changed then.
-        """
-        episodes = _checked(state)
-        self._open = OrderedDict((episode.key, episode) for episode in episodes)
-        self._ended = []
-        self._forget()
+    def _note(self, key: str | None, episode: Episode) -> None:
+        if episode.going_on:
+            self.going_on[key] = self.clock.monotonic()
+        else:
+            self.going_on.pop(key, None)
 
-    def _add(self, time: float, key: str | None, score: float) -> Episode:
-        known = self._open.get(key)
-        if known is not None and not self._near(known, time):
-            self._end(key)
-            known = None
-        episode = known.joined(time, score) if known else Episode(key, time, time, time, 1, score)
-        self._open[key] = episode
-        self._open.move_to_end(key)
-        self._forget()
-        return episode
-
-    def _near(self, episode: Episode, time: float) -> bool:
-        return abs(time - episode.last) <= self._gap_seconds
-
-    def _end(self, key: str | None) -> None:
-        self._ended.append(self._open.pop(key))
-
-    def _forget(self) -> None:
-        while len(self._open) > self._max_keys:
-            self._end(next(iter(self._open)))
+    def _times(self, alerts: RecordBatch) -> F64:
+        now = self.clock.now()
+        times = np.full(len(alerts), now) if alerts.times is None else alerts.times
+        return np.where(np.isfinite(times), times, now)
 
 
-def _checked(state: Mapping[str, Any]) -> Sequence[Episode]:
-    if state.get("version") != STATE_VERSION:
-        raise StateError(f"open episodes: version {state.get('version')!r} is not {STATE_VERSION}")
-    try:
-        episodes = msgspec.convert(state.get("open"), list[Episode])
-    except msgspec.ValidationError as error:
-        raise StateError(f"open episodes: {error}") from error
-    if not all(math.isfinite(number) for e in episodes for number in (e.start, e.end, e.last, e.peak)):
-        raise StateError("open episodes: a time or a score is not finite")
-    return episodes
+def _by_group(groups: Groups) -> Iterator[tuple[str | None, I64]]:
+    for key, start, end in zip(groups.keys, groups.starts.tolist(), groups.ends.tolist(), strict=True):
+        yield key, groups.rows[start : end + 1]
+
+
+def _each_alone(keys: list[str | None]) -> Groups:
+    """A row for each key, as if each had one record."""
+    rows = np.arange(len(keys))
+    return Groups(rows, rows, keys)

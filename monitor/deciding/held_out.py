@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.core.arrays import F64, I64
+from monitor.core.clock import DAY_SECONDS
 from monitor.core.errors import DataError
-
-DAY_SECONDS = 86_400.0
 
 TRIM = 0.01
 """The first and the last hundredth of the event times do not tell how fast records come: a clock that was wrong once

@@ -107,6 +107,16 @@ def summarise(
     return f"{', '.join(filter(None, parts))}{benign}{reason}{_others(findings[1:])}; {verdict}"
 
 
+def conclude(stream: str, key: str | None, count: int, seconds: float, peak: float) -> str:
+    """The sentence that tells the end of an episode, printable.
+
+    ``web 10.0.0.1: quiet again after 412 anomalous records within 480 s (highest score 4.2)``
+    """
+    whose = "" if key is None else f" {printable(key)}"
+    records = "1 anomalous record" if count == 1 else f"{count:,} anomalous records within {seconds:,.0f} s"
+    return f"{printable(stream)}{whose}: quiet again after {records} (highest score {peak:.3g})"
+
+
 def reassure(
     stream: str, findings: Sequence[FieldFinding], score: float, threshold: float, rarity: float | None = None
 ) -> str:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from monitor.core.accounting import Counts, DeadLetter, FileState, Memory, Outcome, Position
-from monitor.core.clock import Clock, SystemClock
+from monitor.core.clock import DAY_SECONDS, Clock, SystemClock
 from monitor.core.errors import CannotCreateError, PermissionDeniedError
 from monitor.ledger import accounts, damage, files, history, limits, memories, outbox, progress, ranges, schema, seals
 from monitor.ledger.accounts import StreamAccount
@@ -21,8 +21,6 @@ from monitor.ledger.errors import DAMAGED_OR_BUSY, FAULTS, translated
 from monitor.ledger.limits import PastChange
 from monitor.ledger.lock import DirectoryLock
 from monitor.ledger.outbox import Retention
-
-DAY_SECONDS = 86_400.0
 
 FORGET_SECONDS = 7 * DAY_SECONDS
 """How long the place in a file that is gone is kept: it may be on a disk that is not mounted."""
@@ -134,6 +132,7 @@ class Ledger:
             dropped = outbox.prune(connection, self._retention, self._sinks, len(outcome.alerts))
             for stream, count in dropped.items():
                 progress.add_one(connection, stream, outbox.DROPPED, count)
+        outbox.resolve(connection, outcome.resolved, now)
         if outcome.dead_letters:
             history.bury(connection, outcome.stream, outcome.dead_letters, now)
             progress.add_one(connection, outcome.stream, history.DEAD_LETTERS, len(outcome.dead_letters))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.core.accounting import Resolution
 from monitor.core.alerts import Alert
 
 DUPLICATES = "duplicate_alerts"
@@ -42,6 +43,27 @@ def append(connection: sqlite3.Connection, alerts: Sequence[Alert], now: float) 
         for alert in alerts
     )
     return len(alerts) - inserted
+
+
+def resolve(connection: sqlite3.Connection, resolutions: Sequence[Resolution], now: float) -> None:
+    """Say of alerts that what they told of is over. One that was deleted meanwhile is not told of again."""
+    for resolution in resolutions:
+        body = connection.execute(
+            "SELECT body FROM outbox WHERE id = ? AND state = 'firing'", (resolution.episode.id,)
+        ).fetchone()
+        if body:
+            append(connection, [_resolved(msgspec.json.decode(body[0], type=Alert), resolution)], now)
+
+
+def _resolved(alert: Alert, resolution: Resolution) -> Alert:
+    return msgspec.structs.replace(
+        alert,
+        state="resolved",
+        detected_at=resolution.detected_at,
+        count=resolution.count,
+        episode=resolution.episode,
+        summary=resolution.summary,
+    )
 
 
 def encoded(alert: Alert) -> bytes:

@@ -79,6 +79,11 @@ class ByteQueue:
                 taken.append(item)
             return taken
 
+    def wake(self) -> None:
+        """Let whoever waits look again at once, and find what there is or nothing."""
+        with self._changed:
+            self._changed.notify_all()
+
     def done(self, taken: Sequence[Queued]) -> None:
         """The scorer has committed what it took."""
         with self._changed:

@@ -38,11 +38,13 @@ class Result(Protocol):
 class BatchProcessor(Protocol):
     """A stream's data path with one model.
 
+    ``idle`` gives what has come to be known while nothing was processed, None if there is no such thing.
     ``memories`` is what it remembers of keys after all that it processed, by name. ``take_over`` goes on with what
     another held, and says of each that it cannot use why not.
     """
 
     def process(self, raw: RawBatch) -> Result: ...
+    def idle(self) -> Outcome | None: ...
     def memories(self) -> Mapping[str, Memory]: ...
     def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]: ...
 
@@ -115,6 +117,7 @@ class Scorer(threading.Thread):
     def stop(self) -> None:
         """Ask the thread to end after its current batch."""
         self._ending.set()
+        self._queue.wake()
 
     def run(self) -> None:
         show_name()
@@ -124,6 +127,8 @@ class Scorer(threading.Thread):
                 taken = self._queue.take(self._max_records, timeout_seconds=0.25)
                 if taken:
                     self._batch(taken)
+                else:
+                    self._idle()
         except BaseException as error:
             self._failed(error)
             raise
@@ -140,6 +145,13 @@ class Scorer(threading.Thread):
             self._report(result)
         self._telemetry.committed(seconds)
         self._queue.done(taken)
+
+    def _idle(self) -> None:
+        with self._lock:
+            outcomes = [outcome for pipeline in self._pipelines.values() if (outcome := pipeline.idle())]
+        if outcomes and self._commit(outcomes) is not None:
+            for outcome in outcomes:
+                self._committed(outcome.stream, outcome.positions)
 
     def _drops(self) -> list[Outcome]:
         """What is to be committed before anything of the pipelines that did not take it over."""

@@ -66,6 +66,7 @@ METRICS: tuple[Metric, ...] = (
         ("records_sampled_out_total", "stream", "Records passed over because of overload, committed."),
         ("alerts_total", "stream", "Records that crossed the threshold, committed."),
         ("alert_episodes_total", "stream", "Alerts of which near ones of a key are one, committed; see below."),
+        ("alerts_told_total", "stream", "Alerts for the sinks: of each episode, or each record (`alert.tell`)."),
         ("threshold_changes_total", "stream", "Changes of a threshold that follows (`alert.adaptive`)."),
         ("truncated_records_total", "stream", "Records longer than the size limit; their first bytes were used."),
         ("truncated_bytes_total", "stream", "Bytes cut off records longer than the size limit."),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from monitor.core.accounting import Counts
 from monitor.core.arrays import F32, F64
-from monitor.core.clock import Clock
+from monitor.core.clock import DAY_SECONDS, Clock
 from monitor.core.drifted import Drifted
 from monitor.core.limit import Limit
 from monitor.telemetry.events import Events
@@ -24,7 +24,6 @@ from monitor.telemetry.names import (
 from monitor.telemetry.recent import Recent
 from monitor.telemetry.store import Histogram, Store, clamped
 
-DAY_SECONDS = 86_400.0
 EXPECTATIONS = (
     "expected_false_alert_ratio",
     "expected_false_alert_upper_ratio",
@@ -39,6 +38,7 @@ COUNTERS = {
     "records_sampled_out_total": "sampled_out",
     "alerts_total": "alerts",
     "alert_episodes_total": "episodes",
+    "alerts_told_total": "told",
     "tail_bytes_read_total": "bytes",
     "truncated_records_total": "truncated",
     "truncated_bytes_total": "dropped_bytes",

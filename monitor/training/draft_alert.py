@@ -26,19 +26,44 @@ rarity, so four fifths more are about one record in four thousand, told by the t
 
 EXPECTED_SHARE = FALSE_ALARM_RATE**MARGIN
 
+HABITUATION_DAYS = 7
+"""Of numbers that are followed in time: what is odd there stays so for days, and comes again every day or week."""
 
-def draft_alert(records: int, times: F64 | None) -> tuple[str, str]:
+GAP_RECORDS = 12
+"""So many records in a row without an alert end an episode of such numbers: an hour where they come every 5 minutes."""
+
+SHORTEST_GAP_SECONDS = 300
+
+
+def draft_alert(records: int, times: F64 | None, *, series: bool = False) -> tuple[str, str]:
     """The ``alert`` section for a sample as YAML on one line, and the reason.
 
     Args:
         records: how many benign records the sample has.
         times: their event times in seconds, NaN where unknown, [records]; None without event times.
+        series: whether numbers of it are followed in time.
     """
+    options, reason = _limit(records, times)
+    if not series:
+        return f"{{{options}}}", reason
+    options += f", episode_gap_seconds: {gap_seconds(times):g}, habituation_days: {HABITUATION_DAYS}"
+    return f"{{{options}}}", f"{reason}; what stays odd is told once, and again when it gets worse"
+
+
+def gap_seconds(times: F64 | None) -> float:
+    """How long a key may be quiet within an episode: for some records, and for some minutes at least."""
+    steps = np.empty(0) if times is None else np.diff(np.unique(times[np.isfinite(times)]))
+    several = math.ceil(GAP_RECORDS * float(np.median(steps))) if len(steps) else 0
+    return max(SHORTEST_GAP_SECONDS, several)
+
+
+def _limit(records: int, times: F64 | None) -> tuple[str, str]:
+    """The options that say where the limit lies, and the reason."""
     per_day, days = _held_out(records, times)
     if per_day >= BUDGET_PER_DAY * BUDGET_RECORDS and days * BUDGET_PER_DAY >= BUDGET_ALERTS:
         reason = f"false alerts to expect of {per_day:,.0f} records a day; `retrain` finds the limit that keeps to it"
-        return f"{{budget: {BUDGET_PER_DAY}/day}}", reason
-    return f"{{threshold: {MARGIN:g}, false_alarm_rate: {FALSE_ALARM_RATE:g}}}", _by_share(per_day)
+        return f"budget: {BUDGET_PER_DAY}/day", reason
+    return f"threshold: {MARGIN:g}, false_alarm_rate: {FALSE_ALARM_RATE:g}", _by_share(per_day)
 
 
 def _by_share(per_day: float) -> str:

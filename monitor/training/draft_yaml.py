@@ -72,7 +72,8 @@ def _stream(draft: Draft, paths: Sequence[Path], start: str | None) -> list[str]
     lines += _commented(
         "score: {method: blend}", "how rare the record or its worst field is; l1 is the plain error of the network"
     )
-    alert, reason = draft_alert(draft.records, draft.times)
+    series = any(choice.kind == "streaming" for choice in draft.features)
+    alert, reason = draft_alert(draft.records, draft.times, series=series)
     lines += _commented(f"alert: {alert}", reason)
     lines.append("sinks: [journal]")
     return lines

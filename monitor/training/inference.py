@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from monitor import plugins
 from monitor.core.arrays import F64, I64, Column
+from monitor.core.clock import DAY_SECONDS
 from monitor.core.errors import DataError, NoInputError
 from monitor.core.records import FieldType, RawBatch, RecordBatch
 from monitor.core.strings import pieces
@@ -40,7 +41,6 @@ more; from fewer texts that is not known."""
 
 CLOCK_DAYS, CLOCK_RECORDS = 14, 10_000
 """From less than two of each weekday, or a few records an hour, a network would learn the days that were sampled."""
-DAY_SECONDS = 86_400
 NEVER = "never occurs in the sample"
 TEMPLATE_BYTES = 4096
 """Texts are compared so far."""

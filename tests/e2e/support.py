@@ -55,6 +55,13 @@ def aemonitor(*arguments: str, stdin: bytes | None = None, code: int = 0) -> sub
     return done
 
 
+def _taken(text: str, start: str) -> tuple[str, list[str]]:
+    """What follows ``start`` in the line that begins with it, if one does, and the other lines."""
+    lines = text.splitlines()
+    found = [line.removeprefix(start) for line in lines if line.startswith(start)]
+    return "".join(found), [line for line in lines if not line.startswith(start)]
+
+
 class Site:
     """A directory with a configuration, a log, a state directory and whatever daemon runs on them."""
 
@@ -69,8 +76,17 @@ class Site:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.daemon: subprocess.Popen[bytes] | None = None
 
-    def configure(self, parser: str, features: Sequence[str], *, include: str | None = None, extra: str = "") -> None:
-        """Write the configuration: one stream, one jsonl sink."""
+    def configure(
+        self,
+        parser: str,
+        features: Sequence[str],
+        *,
+        include: str | None = None,
+        extra: str = "",
+        tell: str = "records",
+    ) -> None:
+        """Write the configuration: one stream, one jsonl sink, which by default gets each anomalous record."""
+        alert, rest = _taken(extra, "alert: {")
         lines = [
             f"server: {{listen: '{self.url.removeprefix('http://')}'}}",
             f"state_dir: {self.state}",
@@ -82,7 +98,8 @@ class Site:
             "    features:",
             *(f"      {feature}" for feature in features),
             "    model: {epochs: 20}",
-            *(f"    {line}" for line in extra.splitlines()),
+            f"    alert: {{tell: {tell}, {alert or '}'}",
+            *(f"    {line}" for line in rest),
             "    sinks: [file]",
             "sinks:",
             f"  file: {{jsonl: {{path: '{self.alerts_file}'}}}}",

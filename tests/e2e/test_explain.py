@@ -30,7 +30,7 @@ streams:
     features: {{size: numeric, route: categorical, note: text}}
     model: {{epochs: 10}}
     score: {{average: 1}}
-    alert: {{threshold: 1.5}}
+    alert: {{threshold: 1.5, tell: records}}
     sinks: []
   plant:
     source: {{file_tail: {{include: [{root}/plant.log]}}}}
@@ -39,6 +39,7 @@ streams:
     features: {{level: streaming, mode: categorical}}
     model: {{epochs: 10}}
     score: {{average: 3}}
+    alert: {{tell: records}}
     sinks: []
 """
 SIZES = {"/": 100, "/cart": 900, "/pay": 5000}

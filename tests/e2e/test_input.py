@@ -62,7 +62,7 @@ def site(model: Site) -> Iterator[Site]:
 
 
 def forget(site: Site) -> None:
-    for path in [*site.state.glob("*ledger*"), site.alerts_file]:
+    for path in [*site.state.glob("*ledger*"), site.alerts_file, site.root / "daemon.log"]:
         path.unlink(missing_ok=True)
 
 

@@ -83,7 +83,7 @@ def test_sigterm_drains_and_a_restart_goes_on_where_it_was(running: Site) -> Non
 def test_sighup_takes_up_a_new_threshold_and_keeps_the_old_one_when_the_file_is_wrong(running: Site) -> None:
     text = running.config.read_text()
     try:
-        running.config.write_text(text.replace("model:", "alert: {threshold: 1.0e+9}\n    model:"))
+        running.config.write_text(text.replace("alert: {", "alert: {threshold: 1.0e+9, "))
         running.hang_up()
         wait_for(lambda: running.metric("threshold") == 1e9, "the new threshold")
         running.config.write_text(text.replace("model:", "modle:"))
@@ -106,7 +106,7 @@ def test_a_reload_while_nothing_can_be_committed_is_refused_and_the_daemon_goes_
         wait_for(lambda: running.metric("records_in_flight") == 1, "a record that cannot be committed")
         text = running.config.read_text()
         text = text.replace("rotate_grace_seconds: 1.0", "rotate_grace_seconds: 2.0")  # the source is to be opened anew
-        running.config.write_text(text.replace("model:", "alert: {threshold: 1.0e+9}\n    model:"))
+        running.config.write_text(text.replace("alert: {", "alert: {threshold: 1.0e+9, "))
         running.hang_up()
         wait_for(lambda: running.metric("config_last_reload_successful") == 0, "the refused reload")
         other.execute("ROLLBACK")

@@ -111,7 +111,8 @@ def test_every_request_is_scored_once_while_logrotate_rotates(tmp_path: Path) ->
         benign.write_text("".join(text + "\n" for text in site.log.read_text().splitlines() if SCANNER not in text))
         aemonitor("init", str(benign), "-o", str(site.config), "--stream", "web", "--state-dir", str(site.state),
                   "--listen", site.url.removeprefix("http://"))  # fmt: skip
-        site.config.write_text(site.config.read_text().replace(str(benign), str(site.log)))
+        text = site.config.read_text().replace(str(benign), str(site.log))
+        site.config.write_text(text.replace("alert: {", "alert: {tell: records, "))
         site.retrain(benign)
         try:
             site.start_and_wait()

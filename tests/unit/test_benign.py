@@ -20,7 +20,8 @@ from monitor.core.config import Config
 from monitor.core.errors import NoInputError
 from monitor.core.features import FeatureMatrix, Layout
 from monitor.core.records import FieldType, Origin, RawBatch
-from monitor.deciding.episode_count import EpisodeCount
+from monitor.deciding.episode import Policy
+from monitor.deciding.episodes import Episodes
 from monitor.plugins import load_config
 from monitor.reservoir.keeper import Keeper
 from monitor.scoring.scores import ScoreBatch
@@ -54,7 +55,7 @@ class World:
         self.stream = self.config.streams["web"]
         self.clock = ManualClock(NOW)
         self.keeper = Keeper(root / "state" / "reservoir", Telemetry(self.clock), self.clock)
-        self.episodes = EpisodeCount(60.0, self.clock)
+        self.episodes = Episodes(Policy(60.0), self.clock)
         self.said: list[str] = []
 
         sampler = sampler_of("web", self.stream, self.episodes, self.clock, self.keeper)
@@ -160,7 +161,7 @@ def test_what_needs_neighbours_is_not_learned_from_a_sample(tmp_path: Path, extr
 
     assert sequential(stream) == [why]
     keeper = Keeper(tmp_path, Telemetry(clock), clock)
-    assert sampler_of("web", stream, EpisodeCount(60.0, clock), clock, keeper) is None
+    assert sampler_of("web", stream, Episodes(Policy(60.0), clock), clock, keeper) is None
     with pytest.raises(NoInputError, match=f"{why}: learned from records that follow each other"):
         benign(config, "web", stream, (), lambda *_: None, reservoir=True)
 
@@ -172,7 +173,7 @@ def test_a_reservoir_that_is_off_is_not_kept(tmp_path: Path) -> None:
 
     keeper = Keeper(tmp_path, Telemetry(clock), clock)
 
-    assert sampler_of("web", stream, EpisodeCount(60.0, clock), clock, keeper) is None
+    assert sampler_of("web", stream, Episodes(Policy(60.0), clock), clock, keeper) is None
 
 
 def test_the_rate_is_that_of_the_stream_and_not_of_the_sample(world: World) -> None:

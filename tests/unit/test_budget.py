@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.arrays import F64
-from monitor.core.clock import ManualClock
+from monitor.core.clock import DAY_SECONDS, ManualClock
 from monitor.core.config import AlertConfig
 from monitor.core.errors import DataError, TryLaterError
 from monitor.deciding.budget import budget_limit, conformal_limit, fixed_limit, rate_limit
-from monitor.deciding.episode_count import EpisodeCount
+from monitor.deciding.episode import Alerting, Episode, Policy
 from monitor.deciding.episodes import Episodes
-from monitor.deciding.held_out import DAY_SECONDS, HeldOut
+from monitor.deciding.held_out import HeldOut
 from monitor.deciding.poisson import mean_quantile, quantile
 from monitor.deciding.threshold import Decider, exceeding
 from monitor.training.limits import l1_limit
@@ -52,8 +52,9 @@ def episodes_a_day(made: Days, limit: float) -> F64:
     """What a stream with this limit would tell a person, each day of the replay."""
     scores, times = made
     rows = np.flatnonzero(scores > limit)
-    told = Episodes(GAP_SECONDS).add(times[rows].tolist(), [None] * len(rows), scores[rows].tolist())
-    begins = rows[[episode.count == 1 for episode in told]]
+    alerts = Alerting(rows, times[rows], scores[rows], np.full(len(rows), limit), [""] * len(rows))
+    _, _, tellings = Policy(GAP_SECONDS).take(Episode(), alerts)
+    begins = [telling.row for telling in tellings if telling.episode.alerts == 1 and not telling.over]
     return np.bincount((times[begins] // DAY_SECONDS).astype(int), minlength=DAYS).astype(np.float64)
 
 
@@ -211,21 +212,21 @@ def test_a_record_without_a_time_goes_with_the_one_before() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    records=st.lists(st.tuples(st.integers(0, 60), st.sampled_from("ab"), st.integers(0, 6)), min_size=1, max_size=60),
+    alerts=st.lists(st.tuples(st.integers(0, 60), st.sampled_from("ab"), st.integers(0, 6)), min_size=1, max_size=60),
     gap=st.integers(0, 9),
 )
-def test_episodes_are_counted_as_a_stream_tells_them(records: list[tuple[int, str, int]], gap: int) -> None:
-    records.sort(key=lambda record: record[0])
-    times, keys, scores = zip(*records, strict=True)
+def test_episodes_are_counted_as_a_stream_tells_them(alerts: list[tuple[int, str, int]], gap: int) -> None:
+    alerts.sort(key=lambda alert: alert[0])
+    times, keys, scores = zip(*alerts, strict=True)
     codes = np.unique(keys, return_inverse=True)[1]
     limits = np.arange(-1.0, 7.0)
 
     counted = HeldOut(np.array(scores, float), np.array(times, float), codes, gap_seconds=gap).episodes(limits)
 
     for limit, count in zip(limits, counted, strict=True):
-        above = [record for record in records if record[2] > limit]
-        told = Episodes(gap).add([time for time, _, _ in above], [key for _, key, _ in above], np.ones(len(above)))
-        assert sum(episode.count == 1 for episode in told) == count
+        above = [alert for alert in alerts if alert[2] > limit]
+        batch = records(times=[time for time, _, _ in above], keys=[key for _, key, _ in above])
+        assert Episodes(Policy(gap), ManualClock()).begun(batch) == count
 
 
 @pytest.mark.parametrize("mean", [0.01, 1.0, 7.3, 250.0, 1e6])
@@ -270,8 +271,8 @@ def test_a_stream_with_clustered_exceedances_keeps_its_budget_in_episodes() -> N
 
     scores, times = clustered(DAYS, random)
     rows = exceeding(scores, Decider(limit.value).limits(scores, np.ones(len(scores), np.bool_)), scores > 0)
-    count, days = EpisodeCount(gap, ManualClock()), (times[rows] // DAY_SECONDS).astype(int)
-    episodes = np.array([count.begun(records(times=times[rows[days == day]].tolist())) for day in range(DAYS)])
+    told, days = Episodes(Policy(gap), ManualClock()), (times[rows] // DAY_SECONDS).astype(int)
+    episodes = np.array([told.begun(records(times=times[rows[days == day]].tolist())) for day in range(DAYS)])
 
     assert np.mean((limit.daily.low <= episodes) & (episodes <= limit.daily.high)) >= 0.95
     assert 0.7 * limit.daily.expected <= episodes.mean() <= limit.daily.upper

@@ -65,3 +65,12 @@ def test_a_sample_of_a_few_records_has_a_draft(records: int) -> None:
     text, _ = draft_alert(records, times_of(records, 90))
 
     assert AlertConfig.model_validate(yaml.safe_load(text)).threshold == 1.8
+
+
+@pytest.mark.parametrize(("minutes", "gap"), [(1 / 60, 300), (5, 3_600), (30, 21_600)])
+def test_numbers_that_are_followed_in_time_are_told_once_while_they_stay_odd(minutes: float, gap: int) -> None:
+    text, reason = draft_alert(5_000, 60 * minutes * np.arange(5_000.0), series=True)
+
+    alert = AlertConfig.model_validate(yaml.safe_load(text))
+    assert (alert.episode_gap_seconds, alert.habituation_days) == (gap, 7)
+    assert "told once" in reason

@@ -1,118 +1,225 @@
-"""Episodes: alerts of a key that follow each other closely, however they are cut into batches."""
+"""Episodes: alerts of a key that follow each other closely, told once, however they are cut into batches."""
 
 from __future__ import annotations
 
-import itertools
-import json
+import math
+from typing import NamedTuple
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.errors import StateError
-from monitor.deciding.episodes import Episode, Episodes
+from monitor.core.accounting import Memory
+from monitor.core.clock import DAY_SECONDS, ManualClock
+from monitor.deciding.episode import Policy
+from monitor.deciding.episodes import Episodes, Told
+from tests.records import records
 
-alerts = st.tuples(st.integers(0, 40).map(float), st.sampled_from([None, "a", "b", "c"]), st.integers(0, 5).map(float))
+NOW = 20.0
+GAP = 10.0
 
 
-def add(episodes: Episodes, told: list[tuple[float, str | None, float]]) -> list[Episode]:
-    times, keys, scores = zip(*told, strict=True) if told else ((), (), ())
-    return episodes.add(times, keys, scores)
+class Alert(NamedTuple):
+    time: float
+    key: str | None = None
+    score: float = 2.0
 
 
-def test_alerts_close_in_time_are_one_episode() -> None:
-    told = add(Episodes(10.0), [(100.0, "a", 2.0), (110.0, "a", 5.0), (120.5, "a", 3.0)])
+class Said(NamedTuple):
+    """A telling as a test reads it; ``id`` is the number of the alert that told the episode first."""
 
-    assert told == [
-        Episode("a", 100.0, 100.0, 100.0, 1, 2.0),
-        Episode("a", 100.0, 110.0, 110.0, 2, 5.0),
-        Episode("a", 120.5, 120.5, 120.5, 1, 3.0),
+    what: str
+    at: int
+    key: str | None
+    id: int
+    alerts: int
+    peak: float
+
+
+ALERTS = st.lists(
+    st.builds(
+        Alert,
+        st.integers(0, 40).map(float) | st.just(math.nan),
+        st.sampled_from(["a", "b", None]),
+        st.sampled_from([1.5, 2.0, 3.0, 9.0]),
+    ),
+    max_size=40,
+)
+POLICIES = st.builds(Policy, st.integers(0, 9).map(float), st.integers(1, 3), st.sampled_from([0.0, 7.0]))
+
+
+def said(told: Told, first: int = 0) -> Said:
+    row, episode, over = told.telling
+    what = "over" if over else ("warning", "critical")[int(episode.told) - 1]
+    return Said(
+        what, row if row < 0 else first + row, told.key, int(episode.alert_id, 16), int(episode.alerts), episode.peak
+    )
+
+
+def take(episodes: Episodes, alerts: list[Alert], first: int = 0) -> tuple[int, list[Said]]:
+    """All of a batch whose first alert has the number ``first``; the limit is 1."""
+    times, keys, scores = zip(*alerts, strict=True)
+    batch = records(times=list(times), keys=list(keys))
+    ids = [f"{first + row:032x}" for row in range(len(alerts))]
+    begun, found = episodes.take(batch, np.array(scores), np.ones(len(alerts)), ids)
+    return begun, [said(each, first) for each in found]
+
+
+def restarted(episodes: Episodes) -> Episodes:
+    again, state = Episodes(episodes.policy, episodes.clock), episodes.keyed_state()
+    assert again.take_over(Memory(episodes.made_by, lambda: state)) is None
+    return again
+
+
+def told(*alerts: Alert, policy: Policy | None = None) -> list[tuple[str, int, int]]:
+    """What is told of alerts in one batch: what it is, by which of them, and of how many alerts then."""
+    found = take(Episodes(policy or Policy(GAP), ManualClock(NOW)), list(alerts))[1]
+    return [(each.what, each.at, each.alerts) for each in found]
+
+
+@settings(deadline=None)
+@given(alerts=ALERTS, size=st.integers(1, 7), policy=POLICIES)
+def test_batches_and_restarts_change_nothing(alerts: list[Alert], size: int, policy: Policy) -> None:
+    whole = take(Episodes(policy, ManualClock(NOW)), alerts) if alerts else (0, [])
+
+    episodes, begun, tellings = Episodes(policy, ManualClock(NOW)), 0, list[Said]()
+    for start in range(0, len(alerts), size):
+        more, said_now = take(episodes, alerts[start : start + size], start)
+        begun, tellings, episodes = begun + more, tellings + said_now, restarted(episodes)
+
+    assert (begun, tellings) == whole
+
+
+@settings(deadline=None)
+@given(alerts=ALERTS, gap=st.integers(0, 9))
+def test_without_conditions_each_episode_is_told_by_its_first_alert(alerts: list[Alert], gap: int) -> None:
+    last: dict[str | None, float] = {}
+    first = list[int]()
+    for number, alert in enumerate(alerts):
+        time = NOW if math.isnan(alert.time) else alert.time
+        if abs(time - last.get(alert.key, math.inf)) > gap:
+            first.append(number)
+        last[alert.key] = time
+
+    begun, tellings = take(Episodes(Policy(gap), ManualClock(NOW)), alerts) if alerts else (0, [])
+
+    assert begun == len(first)
+    assert [each.at for each in tellings if each.alerts == 1 and each.what != "over"] == first
+
+
+def test_alerts_close_in_time_are_told_once_and_the_next_episode_tells_the_end_of_the_one_before() -> None:
+    assert told(Alert(100), Alert(110), Alert(120), Alert(130.5)) == [
+        ("warning", 0, 1),
+        ("over", 3, 3),
+        ("warning", 3, 1),
     ]
 
 
-def test_each_key_has_its_own() -> None:
-    told = add(Episodes(10.0), [(100.0, "a", 2.0), (101.0, "b", 2.0), (102.0, None, 2.0), (103.0, "a", 2.0)])
+def test_an_episode_that_turns_critical_is_told_once_more() -> None:
+    assert told(Alert(0), Alert(1, score=2.9), Alert(2, score=3.0), Alert(3, score=9.0)) == [
+        ("warning", 0, 1),
+        ("critical", 2, 3),
+    ]
 
-    assert [(episode.key, episode.count) for episode in told] == [("a", 1), ("b", 1), (None, 1), ("a", 2)]
+
+def test_a_critical_one_is_not_told_again_as_a_warning() -> None:
+    assert told(Alert(0, score=3.0), Alert(1)) == [("critical", 0, 1)]
 
 
-def test_an_alert_that_comes_late_joins_and_may_move_the_start() -> None:
-    told = add(Episodes(10.0), [(100.0, "a", 2.0), (95.0, "a", 2.0)])
+def test_the_end_has_the_id_of_the_alert_that_told_it_first() -> None:
+    episodes = Episodes(Policy(GAP), ManualClock(NOW))
+    take(episodes, [Alert(0), Alert(1, score=4.0)], first=7)
 
-    assert (told[1].start, told[1].end, told[1].last, told[1].count) == (95.0, 100.0, 95.0, 2)
+    (end,) = map(said, episodes.ended(newest=11.5))
+
+    assert (end.what, end.at, end.id, end.alerts, end.peak) == ("over", -1, 7, 2, 4.0)
+    assert episodes.ended(newest=1e9) == []
+
+
+def test_an_episode_fires_after_so_many_alerts() -> None:
+    policy = Policy(GAP, fire_after=3)
+
+    assert told(Alert(0), Alert(1), Alert(50), Alert(51), Alert(52), policy=policy) == [("warning", 4, 3)]
 
 
 def test_a_clock_years_ahead_silences_nobody() -> None:
-    told = add(Episodes(10.0), [(100.0, "a", 2.0), (4e9, "a", 2.0), (102.0, "a", 2.0)])
-
-    assert [episode.count for episode in told] == [1, 1, 1]
-
-
-def test_an_episode_ends_when_its_key_was_quiet_for_longer_than_the_gap() -> None:
-    episodes = Episodes(10.0)
-    (told,) = add(episodes, [(100.0, "a", 2.0)])
-
-    assert episodes.ended(110.0) == []
-    assert episodes.ended(110.1) == [told]
-    assert episodes.ended(200.0) == []
+    assert [each[:2] for each in told(Alert(100), Alert(4e9), Alert(102))] == [
+        ("warning", 0), ("over", 1), ("warning", 1), ("over", 2), ("warning", 2),
+    ]  # fmt: skip
 
 
-def test_an_episode_ends_when_the_next_of_its_key_begins() -> None:
-    episodes = Episodes(10.0)
-    told = add(episodes, [(100.0, "a", 2.0), (150.0, "a", 2.0)])
+def test_an_alert_that_comes_late_joins_and_may_move_the_start() -> None:
+    episodes = Episodes(Policy(GAP), ManualClock(NOW))
+    take(episodes, [Alert(100), Alert(95)])
 
-    assert episodes.ended(150.0) == told[:1]
+    (end,) = episodes.ended(newest=200.0)
 
-
-def test_beyond_the_bound_the_key_that_alerted_longest_ago_ends() -> None:
-    episodes = Episodes(10.0, max_keys=2)
-    told = add(episodes, [(100.0, "a", 1.0), (101.0, "b", 1.0), (102.0, "a", 1.0), (103.0, "c", 1.0)])
-
-    assert episodes.ended(103.0) == [told[1]]
-    assert [state["key"] for state in episodes.state()["open"]] == ["a", "c"]
+    assert end.telling.episode[:3] == (95.0, 100.0, 95.0)
 
 
-@given(st.lists(alerts, max_size=40), st.lists(st.integers(0, 40), max_size=4), st.integers(1, 4))
-def test_it_does_not_matter_how_alerts_are_cut_nor_where_it_is_stopped(
-    told: list[tuple[float, str | None, float]], cuts: list[int], max_keys: int
-) -> None:
-    told = sorted(told, key=lambda alert: alert[0])
-    whole, pieces = Episodes(3.0, max_keys), Episodes(3.0, max_keys)
-    found, ended = list[Episode](), list[Episode]()
+@pytest.mark.parametrize(("newest", "over"), [(110.0, False), (110.1, True)])
+def test_event_time_ends_an_episode_when_the_gap_is_exceeded(newest: float, over: bool) -> None:
+    episodes = Episodes(Policy(GAP), ManualClock(NOW))
+    take(episodes, [Alert(100)])
 
-    for start, stop in itertools.pairwise(sorted({0, len(told), *(min(cut, len(told)) for cut in cuts)})):
-        found += add(pieces, told[start:stop])
-        ended += pieces.ended(told[stop - 1][0])
-        state = json.loads(json.dumps(pieces.state()))
-        pieces = Episodes(3.0, max_keys)
-        pieces.load(state)
-
-    assert found == add(whole, told)
-    assert sorted(ended + pieces.ended(1e9), key=repr) == sorted(whole.ended(1e9), key=repr)
+    assert bool(episodes.ended(newest)) is over
 
 
-def test_a_smaller_bound_ends_what_was_loaded_beyond_it() -> None:
-    episodes = Episodes(10.0)
-    told = add(episodes, [(100.0, "a", 1.0), (101.0, "b", 1.0)])
-    smaller = Episodes(10.0, max_keys=1)
+def test_without_records_the_clock_ends_an_episode_also_after_a_restart() -> None:
+    clock = ManualClock(NOW)
+    episodes = Episodes(Policy(GAP), clock)
+    take(episodes, [Alert(1e9, "a"), Alert(1e9, "b")])
+    clock.advance(9.0)
+    take(episodes, [Alert(1e9, "b")])
+    clock.advance(1.5)
 
-    smaller.load(episodes.state())
+    assert [each.key for each in episodes.ended(None)] == ["a"]
+    episodes = restarted(episodes)
+    assert episodes.ended(None) == []  # what happened while it was down is not known
+    clock.advance(10.5)
+    assert [each.key for each in episodes.ended(None)] == ["b"]
 
-    assert smaller.ended(101.0) == told[:1]
+
+def test_whoever_was_told_of_a_high_score_is_not_told_of_lower_ones_for_a_while() -> None:
+    day = DAY_SECONDS
+    policy = Policy(GAP, half_life_seconds=7 * day)
+
+    assert told(
+        Alert(0, score=2.5),
+        Alert(day, score=2.0),  # below what 2.5 has sunk to
+        Alert(2 * day, score=2.6),
+        Alert(9 * day, score=1.7),  # 7 days later the 2.6 stands for 1.8
+        Alert(10 * day, score=1.9),
+        Alert(10 * day, "other", 1.1),
+        policy=policy,
+    ) == [("warning", 0, 1), ("over", 1, 1), ("warning", 2, 1), ("over", 3, 1), ("warning", 4, 1), ("warning", 5, 1)]
 
 
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        ({}, "open episodes: version None is not 1"),
-        ({"version": 1}, "open episodes: Expected `array`, got `null`"),
-        ({"version": 1, "open": [{"key": "a"}]}, "open episodes: Object missing required field `start`"),
-        (
-            {"version": 1, "open": [{"key": "a", "start": 1, "end": 1, "last": 1, "count": 1, "peak": float("nan")}]},
-            "open episodes: a time or a score is not finite",
-        ),
-    ],
-)
-def test_damaged_state_is_refused(state: dict[str, object], message: str) -> None:
-    with pytest.raises(StateError, match=message):
-        Episodes(10.0).load(state)
+def test_what_goes_on_unnoticed_is_told_when_it_gets_worse() -> None:
+    policy = Policy(GAP, half_life_seconds=7 * DAY_SECONDS)
+
+    assert told(Alert(0, score=2.5), Alert(100), Alert(105, score=2.7), policy=policy) == [
+        ("warning", 0, 1),
+        ("over", 1, 1),
+        ("warning", 2, 2),
+    ]
+
+
+def test_without_event_times_the_time_of_reading_counts() -> None:
+    clock, begun = ManualClock(NOW), list[int]()
+    episodes = Episodes(Policy(5.0), clock)
+
+    for seconds in (5.0, 5.1, 0.0):
+        begun.append(episodes.take(records(x=[1.0]), np.array([2.0]), np.array([1.0]), ["0" * 32])[0])
+        clock.advance(seconds)
+
+    assert begun == [1, 0, 1]
+
+
+def test_damaged_state_is_not_gone_on_with() -> None:
+    episodes = Episodes(Policy(5.0), ManualClock())
+
+    reason = episodes.take_over(Memory(episodes.made_by, lambda: {"version": 1, "keys": ["a"], "values": [[1.0]]}))
+
+    assert reason == "remembered keys: not 12 finite numbers for each of 1 keys"

@@ -90,14 +90,6 @@ def test_the_first_records_are_for_learning(rows: int, learned: int) -> None:
     assert nab.probation(rows) == learned
 
 
-def test_alerts_close_in_time_are_one_incident_that_lasts_while_they_come() -> None:
-    times = np.array([0.0, 50, 100, 150, 400, 410])
-
-    first = nab.incidents(np.array([True, True, False, True, True, True]), times, quiet_seconds=100)
-
-    assert first.tolist() == [True, False, False, False, True, False]
-
-
 def test_the_table_of_streams_has_the_product_and_the_published() -> None:
     scores = np.where(alerting(30, 60, 61), 2.0, 0.0) + np.where(alerting(60), 1.0, 0.0)
     minutes = 60 * np.arange(100, dtype=np.float64)
@@ -110,6 +102,7 @@ def test_the_table_of_streams_has_the_product_and_the_published() -> None:
 
     assert found["aemonitor, own threshold, each alerting record"] == pytest.approx(94.5)
     assert found["aemonitor, best threshold in hindsight, each alerting record"] == pytest.approx(100)
+    assert found["aemonitor, own threshold, episodes as init drafts them"] == pytest.approx(94.5)
     assert "random cut forest, published, best threshold in hindsight" in found
 
 

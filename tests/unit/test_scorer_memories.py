@@ -63,6 +63,9 @@ class Model:
         outcome = Outcome("web", (), Counts(read=BATCH, scored=BATCH), memories=self.features.memory_changes())
         return Processed(outcome, np.zeros(BATCH), np.zeros(BATCH), None, {})
 
+    def idle(self) -> None:
+        """Nothing is known but what came."""
+
 
 class Flaky:
     """A ledger on a disk that is full for as long as it is told to be."""

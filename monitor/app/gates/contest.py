@@ -10,12 +10,11 @@ import numpy as np
 
 from monitor.app.gates.contender import Contender
 from monitor.core.arrays import F64, I64, Bools
+from monitor.core.clock import DAY_SECONDS
 from monitor.core.config import StreamConfig
 from monitor.core.records import RecordBatch
 from monitor.core.rows import take
 from monitor.training.splits import Split, split
-
-DAY_SECONDS = 86_400.0
 
 MOST_REPLAYED = 20_000
 """Records of the newest day that are scored again, the newest: enough to tell a rate, a second's work."""

@@ -12,7 +12,8 @@ from monitor.core.clock import SystemClock
 from monitor.core.limit import Limit, two_digits
 from monitor.core.printable import printable
 from monitor.core.rows import take
-from monitor.deciding.episode_count import EpisodeCount
+from monitor.deciding.episode import Policy
+from monitor.deciding.episodes import Episodes
 from monitor.deciding.promise import expected, most
 from monitor.model.trials import Gate
 
@@ -70,7 +71,7 @@ def _came(contest: Contest, promise: Limit) -> int:
     rows = np.flatnonzero(contest.replay.alerts)
     if promise.daily is None or not len(rows):
         return len(rows)
-    return EpisodeCount(contest.stream.alert.episode_gap_seconds, SystemClock()).begun(take(contest.day, rows))
+    return Episodes(Policy(contest.stream.alert.episode_gap_seconds), SystemClock()).begun(take(contest.day, rows))
 
 
 def disagreements(contest: Contest, places: Places) -> Disagreements | None:

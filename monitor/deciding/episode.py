@@ -1,0 +1,193 @@
+"""One episode: alerts of a key that are close in time, and the rule by which a person is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.core.arrays import F64, I64, Bools
+
+CRITICAL_RATIO = 3.0
+"""A score this many times its limit is critical, not a warning."""
+
+NOT_TOLD, WARNING, CRITICAL = 0, 1, 2
+
+ID_DIGITS = 8
+"""Hex digits of an id that one number holds."""
+
+
+def severity(score: float, limit: float) -> str:
+    """How bad a score above its limit is: ``warning`` or ``critical``."""
+    return "critical" if score >= CRITICAL_RATIO * limit else "warning"
+
+
+class Episode(NamedTuple):
+    """Alerts of one key so far, or of one that is over: ``alerts`` is 0 then.
+
+    Times in seconds since 1970; records may come late, so ``last``, the time of the newest alert, need not be ``end``.
+    ``peak`` is the highest score. ``told`` is the severity it was told with. ``bar`` is the highest score that was told
+    of the key before, at the time ``bar_at``. ``id`` is that of the alert that told it, in numbers of 32 bits.
+    """
+
+    start: float = 0.0
+    end: float = 0.0
+    last: float = 0.0
+    alerts: float = 0
+    peak: float = 0.0
+    told: float = NOT_TOLD
+    bar: float = 0.0
+    bar_at: float = 0.0
+    id: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def going_on(self) -> bool:
+        """Whether somebody was told of it, and not yet that it is over."""
+        return self.alerts > 0 and self.told > NOT_TOLD
+
+    @property
+    def seen(self) -> bool:
+        """Whether the key alerted at all."""
+        return self.alerts > 0 or self.told > NOT_TOLD
+
+    @property
+    def alert_id(self) -> str:
+        """The id of the alert that told it."""
+        return "".join(f"{int(part):0{ID_DIGITS}x}" for part in self.id)
+
+    def joined(self, times: F64, scores: F64) -> Episode:
+        """The same with some more alerts, [m] > 0."""
+        first = self.alerts == 0
+        return self._replace(
+            start=float(times.min()) if first else min(self.start, float(times.min())),
+            end=float(times.max()) if first else max(self.end, float(times.max())),
+            last=float(times[-1]),
+            alerts=self.alerts + len(times),
+            peak=max(self.peak, float(scores.max())),
+        )
+
+    def numbers(self) -> list[float]:
+        """All of it, as a memory keeps it."""
+        return [*self[:-1], *self.id]
+
+
+WIDTH = len(Episode().numbers())
+
+
+def of_numbers(numbers: Sequence[float]) -> Episode:
+    """The episode that gave out these numbers."""
+    start, end, last, alerts, peak, told, bar, bar_at, *parts = map(float, numbers)
+    return Episode(start, end, last, alerts, peak, told, bar, bar_at, tuple(parts))
+
+
+class Alerting(NamedTuple):
+    """Alerts in order, [m] each: their rows in the batch, times, scores (finite), the limits that these exceed, ids."""
+
+    rows: I64
+    times: F64
+    scores: F64
+    limits: F64
+    ids: list[str]
+
+    def at(self, places: I64) -> Alerting:
+        """Some of them, [k]."""
+        ids = [self.ids[place] for place in places.tolist()]
+        return Alerting(self.rows[places], self.times[places], self.scores[places], self.limits[places], ids)
+
+
+class Telling(NamedTuple):
+    """Something to tell a person: that an episode is there, or worse than it was told, or ``over``.
+
+    ``row`` is that of the alert by which it is known, which is another episode's where this one is over.
+    """
+
+    row: int
+    episode: Episode
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When alerts are one episode, and when it is told.
+
+    ``gap_seconds``: an alert belongs to the episode if it is at most so far from the one before it. ``fire_after``: it
+    is told from so many alerts on. ``half_life_seconds``: when it is over, the next one of the key is told only if it
+    scores higher, and what counts as higher sinks to the limit by half in each such time; 0: every one is told.
+    """
+
+    gap_seconds: float = 300.0
+    fire_after: int = 1
+    half_life_seconds: float = 0.0
+
+    def take(self, episode: Episode, alerts: Alerting) -> tuple[Episode, int, list[Telling]]:
+        """Alerts [m] > 0 of a key whose last episode is given.
+
+        Returns:
+            The last episode after them, how many began, and what is to be told, in order.
+        """
+        begun, tellings = 0, list[Telling]()
+        for stretch in self._stretches(alerts):
+            if not self._joins(episode, stretch.times[0]):
+                begun += 1
+                if episode.going_on:
+                    tellings.append(Telling(int(stretch.rows[0]), episode, over=True))
+                episode = self._after(episode, float(stretch.limits[0]))
+            episode, told = self._follow(episode, stretch)
+            tellings += told
+        return episode, begun, tellings
+
+    def _stretches(self, alerts: Alerting) -> list[Alerting]:
+        """The alerts [m] > 0 of a key, cut into those of one episode each; the first may go on with an earlier one.
+
+        A stretch is apart from the one before it, earlier or later: one record from a clock that is years ahead is an
+        episode of its own, and silences nobody.
+        """
+        apart = np.abs(np.diff(alerts.times)) > self.gap_seconds
+        return [alerts.at(each) for each in np.split(np.arange(len(alerts.times)), np.flatnonzero(apart) + 1)]
+
+    def _joins(self, episode: Episode, time: float) -> bool:
+        """Whether an alert belongs to the episode."""
+        return episode.alerts > 0 and abs(time - episode.last) <= self.gap_seconds
+
+    def _after(self, before: Episode, limit: float) -> Episode:
+        """The next episode of a key, with nothing in it, after ``before`` is over."""
+        if not before.told:
+            return Episode(bar=before.bar, bar_at=before.bar_at)
+        bar = float(self._bars(before, np.array([before.last]), np.array([limit]))[0])
+        return Episode(bar=max(bar, before.peak), bar_at=before.last)
+
+    def _bars(self, episode: Episode, times: F64, limits: F64) -> F64:
+        """What a score has to exceed for its episode to be told, [m]: at least the limit."""
+        if not self.half_life_seconds:
+            return limits
+        lives = np.maximum(times - episode.bar_at, 0.0) / self.half_life_seconds
+        bars: F64 = limits + np.maximum(episode.bar - limits, 0.0) * np.exp2(-lives)
+        return bars
+
+    def _follow(self, episode: Episode, alerts: Alerting) -> tuple[Episode, list[Telling]]:
+        """The episode after some more alerts of it, [m] > 0, and when it is told.
+
+        That is by the first one that may, and by the first critical one after a warning.
+        """
+        told, tellings, begin = episode, list[Telling](), 0
+        counts = episode.alerts + 1 + np.arange(len(alerts.times))
+        worth = np.where(alerts.scores >= CRITICAL_RATIO * alerts.limits, CRITICAL, WARNING)
+        may = (counts >= self.fire_after) & (alerts.scores > self._bars(episode, alerts.times, alerts.limits))
+        while (place := _first(may & (worth > told.told), begin)) is not None:
+            begin = place + 1
+            told = told._replace(told=float(worth[place]), id=told.id if told.told else _parts(alerts.ids[place]))
+            standing = told.joined(alerts.times[:begin], alerts.scores[:begin])
+            tellings.append(Telling(int(alerts.rows[place]), standing))
+        return told.joined(alerts.times, alerts.scores), tellings
+
+
+def _first(chosen: Bools, begin: int) -> int | None:
+    """The first place from ``begin`` on where ``chosen`` [m] is True."""
+    places = np.flatnonzero(chosen[begin:])
+    return begin + int(places[0]) if len(places) else None
+
+
+def _parts(alert_id: str) -> tuple[float, ...]:
+    return tuple(float(int(alert_id[at : at + ID_DIGITS], 16)) for at in range(0, len(alert_id), ID_DIGITS))
