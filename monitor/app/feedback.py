@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from monitor.app.alerting import RAW_CHARACTERS
 from monitor.app.compose import build_ingest, learned_fields
+from monitor.app.gates.episode import standing
 from monitor.app.gates.feedback import framed
 from monitor.app.labels import LABELS_FILE, Label, read_labels
+from monitor.app.lone import lone, sampled
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, Bools
 from monitor.core.arrow import pa, pc
@@ -31,11 +34,15 @@ MOST_ALERTS = 100_000
 
 @dataclass(frozen=True)
 class Feedback:
-    """The labels of a stream, by alert, and when each of its keys alerted other than falsely, rising."""
+    """The labels of a stream, and from when to when each of its keys had episodes that nobody called benign, [e, 2].
+
+    ``presumed`` are alerts that nobody labelled, and that are taken for false.
+    """
 
     stream: StreamConfig
     labels: Sequence[Label]
     alerted: dict[str | None, F64]
+    presumed: Sequence[Alert]
     path: Path
 
     @classmethod
@@ -46,30 +53,36 @@ class Feedback:
             StateError, PermissionDeniedError: the labels cannot be read.
         """
         labels = [label for label in read_labels(state_dir).values() if label.alert.stream == name]
-        alerts = {alert.id: alert for alert in _alerts(state_dir, name)}
-        alerts |= {label.alert.id: label.alert for label in labels}
-        for label in labels:
-            if label.label == "benign":
-                del alerts[label.alert.id]
-        return cls(stream, labels, _times(alerts.values()), state_dir / LABELS_FILE)
+        said = {label.alert.id: label.label for label in labels}
+        alerts, episodes = _recorded(state_dir, name)
+        spans = [*map(_told, alerts), *episodes, *(_told(label.alert) for label in labels)]
+        alerted = _by_key(span for span in spans if said.get(span.alert_id) != "benign")
+        presumed = [alert for alert in lone(alerts, stream.alert.budget_per_day) if alert.id not in said]
+        return cls(stream, labels, alerted, presumed, state_dir / LABELS_FILE)
 
     def benign(self) -> Iterator[RecordBatch]:
         """The records that were called benign, as one batch; those whose alert keeps only their beginning are not."""
-        texts = [label.alert.raw for label in self.labels if label.label == "benign"]
-        whole = [text for text in texts if len(text) < RAW_CHARACTERS]
+        return self._records(label.alert for label in self.labels if label.label == "benign")
+
+    def false_alarms(self, bounds: Mapping[int, int]) -> Iterator[RecordBatch]:
+        """As one batch what a sample with these bounds of its hours lacks because it alerted, though it was benign."""
+        return self._records(sampled(self.presumed, bounds))
+
+    def _records(self, alerts: Iterable[Alert]) -> Iterator[RecordBatch]:
+        whole = [alert.raw for alert in alerts if len(alert.raw) < RAW_CHARACTERS]
         if whole:
             raw = framed(whole)
             raw = replace(raw, origin=replace(raw.origin, path=str(self.path), file_id=str(self.path)))
             yield build_ingest(self.stream, learned_fields(self.stream)).parse(raw)
 
     def near_alert(self, records: RecordBatch, times: F64) -> Bools:
-        """Which records, [n], happened about when their key alerted; ``times`` [n] are finite."""
+        """Which records, [n], happened in an episode of their key, or about then; ``times`` [n] are finite."""
         near = np.zeros(len(records), dtype=np.bool_)
         groups = by_key(records)
         for key, rows in zip(groups.keys, np.split(groups.rows, groups.starts[1:]), strict=True):
             alerted = self.alerted.get(key)
             if alerted is not None:
-                near[rows] = _distance(times[rows], alerted) <= self.stream.alert.episode_gap_seconds
+                near[rows] = _within(times[rows], alerted, self.stream.alert.episode_gap_seconds)
         return near
 
     def anomalies(self, raw: RawBatch) -> Bools:
@@ -88,26 +101,49 @@ def labelled(state_dir: Path, name: str) -> list[tuple[str, bool]]:
     return [(label.alert.raw, label.label == "anomaly") for label in labels if len(label.alert.raw) < RAW_CHARACTERS]
 
 
-def _alerts(state_dir: Path, name: str) -> list[Alert]:
+class _Span(NamedTuple):
+    """From the first to the last record of an episode, as far as an alert or the ledger knows it."""
+
+    alert_id: str
+    key: str | None
+    first: float
+    last: float
+
+
+def _recorded(state_dir: Path, name: str) -> tuple[list[Alert], list[_Span]]:
+    """What the ledger knows: alerts, newest first, and how far episodes have come by now."""
     try:
         with Ledger.open(state_dir, read_only=True) as ledger:
-            return [msgspec.json.decode(line, type=Alert) for line in ledger.alerts(name, MOST_ALERTS)]
+            alerts = [msgspec.json.decode(line, type=Alert) for line in ledger.alerts(name, MOST_ALERTS)]
+            episodes = standing(ledger, name)
     except NoInputError:
-        return []
+        return [], []
+    return alerts, [_Span(each.alert_id, key, each.start, each.end) for key, each in episodes.items()]
 
 
-def _times(alerts: Iterable[Alert]) -> dict[str | None, F64]:
-    """When each key alerted: the event time, or where it is not known the time of reading."""
-    times: dict[str | None, list[float]] = {}
-    for alert in alerts:
-        key = None if alert.key is None else remembered(alert.key)
-        times.setdefault(key, []).append(datetime.fromisoformat(alert.time or alert.detected_at).timestamp())
-    return {key: np.sort(np.array(found)) for key, found in times.items()}
+def _told(alert: Alert) -> _Span:
+    """What an alert tells of its episode; by the time of reading where that of the event is not known."""
+    key = None if alert.key is None else remembered(alert.key)
+    episode, moment = alert.episode, alert.time or alert.detected_at
+    first, last = (episode.first, episode.last) if episode else (None, None)
+    return _Span(alert.id, key, _seconds(first or moment), _seconds(last or moment))
 
 
-def _distance(times: F64, alerted: F64) -> F64:
-    """From each time to the nearest of some rising ones, at least one, [n]."""
-    after = np.searchsorted(alerted, times)
-    bounded = np.concatenate([[-np.inf], alerted, [np.inf]])
-    nearest: F64 = np.minimum(times - bounded[after], bounded[after + 1] - times)
-    return nearest
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _by_key(spans: Iterable[_Span]) -> dict[str | None, F64]:
+    """The spans of each key, [e, 2], by when they begin."""
+    found: dict[str | None, list[tuple[float, float]]] = {}
+    for span in spans:
+        found.setdefault(span.key, []).append((span.first, span.last))
+    return {key: np.array(sorted(each)) for key, each in found.items()}
+
+
+def _within(times: F64, spans: F64, gap_seconds: float) -> Bools:
+    """Which times, [n], lie in one of the spans, [e, 2] rising, e > 0, or at most so far from it."""
+    begun = np.searchsorted(spans[:, 0], times + gap_seconds, side="right")
+    ends = np.maximum.accumulate(np.concatenate([[-np.inf], spans[:, 1]]))
+    within: Bools = ends[begun] >= times - gap_seconds
+    return within

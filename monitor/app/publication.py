@@ -42,7 +42,7 @@ def published(
                 publish(Path(place), contents, now=now, attachments=files, check=loads.check)
             version = None
         else:
-            keep = contest.stream.model.keep
+            keep = contest.stream.keep_models
             version = publish(root, contents, now=now, keep=keep, attachments=files, check=loads.check)
     except BundleError as error:
         return Verdict((*gates, loads.gate(error)))

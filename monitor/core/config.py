@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
+    PositiveInt,
     SerializeAsAny,
     StringConstraints,
     WithJsonSchema,
@@ -318,6 +319,9 @@ class StreamConfig(StrictModel):
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network and its training.")
     score: ScoreConfig = Field(default_factory=ScoreConfig, description="How the score is computed.")
     alert: AlertConfig = Field(default_factory=AlertConfig, description="When an alert is raised.")
+    keep_models: PositiveInt = Field(
+        default=5, description="Published models that are kept, the newest; the one in use always is."
+    )
     reservoir: ReservoirConfig = Field(
         default_factory=ReservoirConfig, description="The benign records that are kept to learn from."
     )

@@ -93,9 +93,6 @@ class ModelConfig(StrictModel):
         description="Add to the error what benign data never showed: unseen values, changed constants, numbers outside "
         "of everything benign. `false`: the reconstruction error alone, as published autoencoders have it.",
     )
-    keep: PositiveInt = Field(
-        default=5, description="Published versions that are kept, the newest; the one in use always is."
-    )
     seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of initial weights, shuffling, noise and masking.")
 
     @model_validator(mode="after")

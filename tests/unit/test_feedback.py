@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from monitor.app.alerting import RAW_CHARACTERS
 from monitor.app.feedback import Feedback, labelled
 from monitor.app.gates.feedback import framed
 from monitor.app.labels import LABELS_FILE, Label, Verdict, add_labels, read_labels
-from monitor.core.accounting import Counts, Outcome
-from monitor.core.alerts import Alert, ModelRef, Score, SourceRef, alert_id
+from monitor.app.pipeline import EPISODES
+from monitor.core.accounting import Counts, MemoryChange, Outcome, Resolution
+from monitor.core.alerts import Alert, EpisodeRef, ModelRef, Score, SourceRef, alert_id
 from monitor.core.clock import ManualClock
 from monitor.core.config import StreamConfig
 from monitor.core.errors import CannotCreateError, PermissionDeniedError, StateError
 from monitor.core.records import FieldType
+from monitor.deciding.episode import WARNING, Episode
+from monitor.deciding.episodes import Episodes
 from monitor.ledger import Ledger
 from monitor.plugins import load_config
 from tests.records import records
@@ -135,6 +139,46 @@ def test_what_came_near_an_alert_of_its_key_is_known(tmp_path: Path, stream: Str
     times = [9.0, 10.0, 30.0, 31.0, 40.0, 41.0]
     batch = records(ms=[1.0] * 6, times=times, keys=["a", "a", "a", "a", "b", None])
     assert feedback.near_alert(batch, np.array(times)).tolist() == [False, True, True, False, False, True]
+
+
+def test_all_of_an_episode_that_is_over_is_near_however_long_it_was(tmp_path: Path, stream: StreamConfig) -> None:
+    first = alert(1, "a", 10)
+    over = EpisodeRef(first.id, first.time, alert(0, "a", 50).time, 2.0)
+    commit(tmp_path, [first])
+    with Ledger.open(tmp_path, clock=ManualClock()) as ledger:
+        ledger.commit([Outcome("web", (), Counts(), resolved=[Resolution(over, 9, first.detected_at, "over")])])
+
+    times = np.array([31.0, 60.0, 61.0])
+    batch = records(ms=[1.0] * 3, keys=["a"] * 3)
+
+    assert Feedback.of(tmp_path, "web", stream).near_alert(batch, times).tolist() == [True, True, False]
+    say(tmp_path, "benign", first)
+    assert not Feedback.of(tmp_path, "web", stream).near_alert(batch, times).any()
+
+
+def test_an_episode_that_goes_on_is_known_as_far_as_it_came(tmp_path: Path, stream: StreamConfig) -> None:
+    first = alert(1, "a", 10)
+    parts = tuple(float(int(first.id[at : at + 8], 16)) for at in range(0, 32, 8))
+    episode = Episode(start=10.0, end=50.0, last=50.0, alerts=9, told=WARNING, id=parts)
+    with Ledger.open(tmp_path, clock=ManualClock()) as ledger:
+        memory = MemoryChange(EPISODES, Episodes.made_by, {"a": episode.numbers()})
+        ledger.commit([Outcome("web", (), Counts(), alerts=[first], memories=[memory])])
+
+    times = np.array([31.0, 60.0, 61.0])
+    batch = records(ms=[1.0] * 3, keys=["a"] * 3)
+
+    assert Feedback.of(tmp_path, "web", stream).near_alert(batch, times).tolist() == [True, True, False]
+    say(tmp_path, "benign", first)
+    assert not Feedback.of(tmp_path, "web", stream).near_alert(batch, times).any()
+
+
+def test_a_short_episode_after_a_long_one_does_not_hide_it(tmp_path: Path, stream: StreamConfig) -> None:
+    long, short = EpisodeRef("1", alert(0, seconds=0).time, alert(0, seconds=59).time, 2.0), alert(2, "a", 5)
+    say(tmp_path, "anomaly", structs.replace(alert(1, "a"), episode=long), short)
+
+    near = Feedback.of(tmp_path, "web", stream).near_alert(records(ms=[1.0], keys=["a"]), np.array([40.0]))
+
+    assert near.tolist() == [True]
 
 
 def test_an_anomaly_that_the_ledger_has_forgotten_is_known_by_its_label(tmp_path: Path, stream: StreamConfig) -> None:

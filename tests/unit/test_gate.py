@@ -42,7 +42,8 @@ class Place:
     def write(self, alert: str) -> None:
         self.config.write_text(
             f"server: {{listen: none}}\nstate_dir: {self.root / 'state'}\ndevice: cpu\nstreams:\n  plant:\n"
-            "    source: stdin\n    parser: json_lines\n    score: {method: l1}\n    model: {epochs: 30, keep: 2}\n"
+            "    source: stdin\n    parser: json_lines\n    score: {method: l1}\n    model: {epochs: 30}\n"
+            "    keep_models: 2\n"
             f"    alert: {alert}\n    features: {{mode: categorical, load: numeric, power: numeric}}\n"
         )
 
@@ -126,7 +127,7 @@ def test_force_publishes_and_the_card_says_what_failed(place: Place, capfd: pyte
 
     assert place.retrain(place.spoiled, "--force") == 0
 
-    assert before not in versions(place.models, "plant")  # model.keep: 2
+    assert before not in versions(place.models, "plant")  # keep_models: 2
     assert len(versions(place.models, "plant")) == 2
     assert "| faults | **failed** |" in place.read("MODEL.md")
     assert "FAILED" in place.read("report.html")

@@ -28,14 +28,17 @@ from monitor.app.gates import (
 )
 from monitor.app.gates.contender import Contender
 from monitor.app.gates.contest import Contest, Labelled
+from monitor.app.pipeline import EPISODES
 from monitor.app.places import Places
-from monitor.core.accounting import Counts, Outcome
+from monitor.core.accounting import Counts, MemoryChange, Outcome
 from monitor.core.arrays import F64
 from monitor.core.clock import ManualClock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import BundleError
 from monitor.core.limit import Daily, Limit
 from monitor.core.records import RecordBatch
+from monitor.deciding.episode import WARNING, Episode
+from monitor.deciding.episodes import Episodes
 from monitor.ledger import Ledger
 from monitor.model.history import History
 from monitor.model.publishing import publish
@@ -346,6 +349,29 @@ def test_nothing_is_published_while_an_episode_fires(bench: Bench, tmp_path: Pat
     assert episode.firing(tmp_path, "other", 300.0, raised) is None
     assert refused(episode.gate(bench.contest(firing=words))) == words
     assert episode.gate(bench.contest()).passed
+
+
+def test_an_episode_that_was_told_long_ago_and_goes_on_still_fires(tmp_path: Path) -> None:
+    told, last = 1_700_000_000.0, 1_700_003_600.0
+    seen = Episode(start=told, end=last, last=last, alerts=720, peak=4.0, told=WARNING)
+    over = seen._replace(alerts=0)
+    with Ledger.open(tmp_path, clock=ManualClock(told)) as ledger:
+        changes = [MemoryChange(EPISODES, Episodes.made_by, {"10.0.0.7": seen.numbers(), "10.0.0.8": over.numbers()})]
+        ledger.commit([Outcome("plant", (), Counts(), alerts=(alert(1, "plant"),), memories=changes)])
+
+        words = episode.firing(tmp_path, "plant", 300.0, last + 20)
+
+        assert list(episode.standing(ledger, "plant")) == ["10.0.0.7"]
+    assert words == "an episode of 10.0.0.7 goes on, its last record came 20 s ago (alert.episode_gap_seconds: 300)"
+    assert episode.firing(tmp_path, "plant", 300.0, last + 301) is None
+
+
+def test_episodes_that_another_release_remembered_are_not_read(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        changes = [MemoryChange(EPISODES, "something else", {"10.0.0.7": [1.0]})]
+        ledger.commit([Outcome("plant", (), Counts(), memories=changes)])
+
+        assert episode.standing(ledger, "plant") == {}
 
 
 # -- loading ---------------------------------------------------------------------------------------------------

@@ -8,9 +8,12 @@ from pathlib import Path
 import msgspec
 
 from monitor.app.gates.contest import Contest
+from monitor.app.pipeline import EPISODES
 from monitor.core.alerts import Alert
 from monitor.core.errors import NoInputError
 from monitor.core.printable import printable
+from monitor.deciding.episode import Episode, of_numbers
+from monitor.deciding.episodes import Episodes
 from monitor.ledger import Ledger
 from monitor.model.trials import Gate
 
@@ -22,20 +25,48 @@ def gate(contest: Contest) -> Gate:
 
 
 def firing(state_dir: Path, stream: str, gap_seconds: float, now: float) -> str | None:
-    """The newest alert in the ledger, if it was raised within ``gap_seconds`` before ``now`` (since 1970).
+    """What alerted within ``gap_seconds`` before ``now`` (since 1970), in words.
 
-    Read only, beside a running daemon. None also where there is no ledger yet.
+    That is the newest alert in the ledger or, since an episode is told once however long it lasts, the last record of
+    one. Read only, beside a running daemon. None also where there is no ledger yet.
     """
     try:
         with Ledger.open(state_dir, read_only=True) as ledger:
-            newest = ledger.alerts(stream, limit=1)
+            return _raised(ledger, stream, gap_seconds, now) or _lasting(ledger, stream, gap_seconds, now)
     except NoInputError:
         return None
+
+
+def standing(ledger: Ledger, stream: str) -> dict[str | None, Episode]:
+    """The last episode of each key that has one, as of the last commit; none of these need be over."""
+    memory = ledger.memories(stream).get(EPISODES)
+    if memory is None or memory.made_by != Episodes.made_by:
+        return {}
+    state = memory.state()
+    episodes = zip(state["keys"], map(of_numbers, state["values"]), strict=True)
+    return {key: episode for key, episode in episodes if episode.alerts}
+
+
+def _raised(ledger: Ledger, stream: str, gap_seconds: float, now: float) -> str | None:
+    newest = ledger.alerts(stream, limit=1)
     if not newest:
         return None
     alert = msgspec.json.decode(newest[0], type=Alert)
     age = now - datetime.fromisoformat(alert.detected_at).timestamp()
     if age > gap_seconds:
         return None
-    waited = f"alert.episode_gap_seconds: {gap_seconds:g}"
-    return f"alert {alert.id[:8]} was raised {max(0.0, age):.0f} s ago ({waited}): {printable(alert.summary)}"
+    return f"alert {alert.id[:8]} was raised {_ago(age, gap_seconds)}: {printable(alert.summary)}"
+
+
+def _lasting(ledger: Ledger, stream: str, gap_seconds: float, now: float) -> str | None:
+    ages = {key: now - episode.last for key, episode in standing(ledger, stream).items()}
+    recent = {key: age for key, age in ages.items() if abs(age) <= gap_seconds}
+    if not recent:
+        return None
+    key = min(recent, key=lambda each: recent[each])
+    whose = "" if key is None else f" of {printable(key)}"
+    return f"an episode{whose} goes on, its last record came {_ago(recent[key], gap_seconds)}"
+
+
+def _ago(age: float, gap_seconds: float) -> str:
+    return f"{max(0.0, age):.0f} s ago (alert.episode_gap_seconds: {gap_seconds:g})"
