@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## learn benign traffic, plant 20 faults, alert; ends by itself
 	$(BIN)/aemonitor demo
 
-test: $(READY)  ## the test suite, in random order, warnings as errors
-	$(BIN)/python -m pytest -m "not long"
+test: $(READY)  ## the test suite, in random order, warnings as errors; a process for each of at most four cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-long: $(READY)  ## minutes of faults and soak
 	$(BIN)/python -m pytest -m long --timeout 3600
