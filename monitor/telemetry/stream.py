@@ -187,8 +187,6 @@ class StreamTelemetry:
 
     def _show_drift(self) -> None:
         """Show what is known of it, and nothing where nothing is: 0 would say that all is well."""
-        for metric in DRIFT:
-            self._store.drop(metric, self.name)
         if self._drift is None:
             return
         now = self._drift()
@@ -281,6 +279,8 @@ class StreamTelemetry:
         """``drift`` tells how far records have moved away from the model; asked at every scrape, by any thread."""
         with self._store.lock:
             self._drift = drift
+            for metric in DRIFT:  # of the model before, which may have had other features
+                self._store.drop(metric, self.name)
             self._show_drift()
 
     def _expect(self, limit: Limit | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -31,14 +32,28 @@ def current(site: Site) -> str:
     return (site.state / "models" / site.stream / "current").read_text().strip()
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """A trained stream whose log is still empty."""
-    site = Site(tmp_path)
-    site.configure("json_lines", ["level: numeric", "mode: categorical"])
-    benign = tmp_path / "benign.jsonl"
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A stream that learned once, for all tests."""
+    site = configured(tmp_path_factory.mktemp("models"))
+    benign = site.root / "benign.jsonl"
     append(benign, *(reading(number) for number in range(3_000)))
     site.retrain(benign)
+    return site
+
+
+def configured(root: Path) -> Site:
+    site = Site(root)
+    site.configure("json_lines", ["level: numeric", "mode: categorical"])
+    return site
+
+
+@pytest.fixture
+def site(tmp_path: Path, learned: Site) -> Site:
+    """A trained stream whose log is still empty."""
+    site = configured(tmp_path)
+    shutil.copytree(learned.state / "models", site.state / "models")
+    shutil.copy(learned.root / "benign.jsonl", site.root)
     site.log.touch()
     return site
 

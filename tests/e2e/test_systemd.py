@@ -56,7 +56,7 @@ class Service:
 
     def configure(self, **changes: str) -> None:
         """Write the configuration, and a log that belongs to adm, as those of Debian do, if there is none."""
-        extra = "\n    ".join(EXTRA.splitlines())
+        extra = "\n    ".join(EXTRA.replace("alert: {", "alert: {tell: records, ").splitlines())
         text = CONFIG.format(port=self.port, name=self.name, extra=extra, log=f"/var/log/{self.name}-app/*.log*")
         for old, new in changes.items():
             assert old in text

@@ -232,6 +232,20 @@ def test_a_model_finds_more_than_the_mean_record_and_the_identity(bench: Bench) 
     assert {row.fault for row in tried.candidate} == set(trying.FAULTS)
 
 
+def test_the_one_in_use_alerts_no_more_often_on_all_that_set_the_limit_than_the_new_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.app.gates.contest.STRETCH_RECORDS", 20)
+    records = bench.contest().calibrating
+    scores = bench.model.scores(records, bench.model.encode(records))
+    few, most = float(scores[-20:].max()), float(scores.max())
+    assert few < most
+
+    contest = bench.contest(bench.remade(threshold=most), bench.remade(threshold=few))
+
+    assert trying.comparable_limit(contest, bench.remade(threshold=few)) == most
+
+
 @pytest.mark.parametrize(
     ("scores", "limit"),
     [
@@ -250,24 +264,25 @@ def test_the_one_in_use_is_compared_at_a_limit_that_drift_moves_and_strange_reco
 # -- replay ----------------------------------------------------------------------------------------------------
 
 
-def test_the_newest_day_is_replayed(bench: Bench) -> None:
+def test_what_was_held_out_of_the_newest_day_is_replayed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     contest = bench.contest()
 
-    assert len(contest.newest) == 240  # ten records an hour
-    assert contest.newest[-1] == 999
+    assert contest.newest.tolist() == list(range(800, 1_000))  # the newest fifth; the day has 240
     assert "alerts" in replay.gate(contest).words or "episodes" in replay.gate(contest).words
+    monkeypatch.setattr("monitor.app.gates.contest.DAY_SECONDS", 3_600.0)
+    assert bench.contest().newest.tolist() == list(range(990, 1_000))
 
 
 def test_a_replay_gives_the_scores_of_the_whole(bench: Bench) -> None:
     whole = bench.model.scores(bench.records, bench.model.encode(bench.records))
 
-    assert np.array_equal(bench.contest().replay.scores, whole[-240:])
+    assert np.array_equal(bench.contest().replay.scores, whole[-200:])
 
 
 def test_a_model_that_shouts_is_refused(bench: Bench) -> None:
     words = refused(replay.gate(bench.contest(bench.remade(threshold=-10.0))))
 
-    assert words == "it alerts on 100% of 240 benign records replayed; raise alert.threshold"
+    assert words == "it alerts on 100% of 200 benign records replayed; raise alert.threshold"
 
 
 def test_a_promise_that_the_newest_day_breaks_is_refused(bench: Bench) -> None:
@@ -276,7 +291,7 @@ def test_a_promise_that_the_newest_day_breaks_is_refused(bench: Bench) -> None:
     promise = Limit("budget", 1.0, 1, 199, 0.005, 0.01, daily)
     loud = bench.remade(threshold=float(scores[-30]), promise=promise)
 
-    assert "29 episodes in 240 benign records replayed, 1 expected, 5 at most" in refused(
+    assert "29 episodes in 200 benign records replayed, 0.83 expected, 4 at most" in refused(
         replay.gate(replace(bench.contest(loud), stream=no_gap(bench)))
     )
 
@@ -298,7 +313,7 @@ def test_disagreements_name_the_records(bench: Bench) -> None:
 
     assert differ is not None
     assert (differ.both, differ.only_new, differ.only_old) == (0, 2, 0)
-    assert differ.shown[0].line == 760 + int(np.flatnonzero(scores > loud.threshold)[0]) + 1
+    assert differ.shown[0].line == 800 + int(np.flatnonzero(scores > loud.threshold)[0]) + 1
     assert replay.disagreements(bench.contest(), places) is None
 
 

@@ -64,16 +64,21 @@ class Contest:
         return take(self.records, self.parts.order[self.parts.calibration][-STRETCH_RECORDS:])
 
     @cached_property
-    def newest(self) -> I64:
-        """The rows of ``records`` that are replayed, in the order of time: those of the newest day.
+    def calibrating(self) -> RecordBatch:
+        """All records that set the benign range; of a thousand none may alert, whichever the limit."""
+        return take(self.records, self.parts.order[self.parts.calibration])
 
-        Without event times they are the held-out ones.
+    @cached_property
+    def newest(self) -> I64:
+        """The rows of ``records`` that are replayed, in the order of time: the held-out ones of the newest day.
+
+        All held-out ones where event times are not known. Of learned ones nothing is promised: the oldest of them may
+        be like none of those that set the limit.
         """
-        order, times = self.parts.order, self.records.times
-        if times is None or not np.isfinite(times).any():
-            return order[self.parts.calibration][-MOST_REPLAYED:]
-        ordered = times[order]
-        return order[ordered > np.nanmax(times) - DAY_SECONDS][-MOST_REPLAYED:]
+        rows = self.parts.order[self.parts.calibration]
+        if self.records.times is not None and np.isfinite(self.records.times[rows]).any():
+            rows = rows[self.records.times[rows] > np.nanmax(self.records.times[rows]) - DAY_SECONDS]
+        return rows[-MOST_REPLAYED:]
 
     @cached_property
     def day(self) -> RecordBatch:
