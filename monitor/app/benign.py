@@ -27,7 +27,7 @@ from monitor.plugins import resolve_state_dir
 from monitor.plugins.matching import matches, patterns
 from monitor.reservoir.columns import TIME, numbers, records_of
 from monitor.reservoir.files import Day, read_days
-from monitor.reservoir.sample import NO_BOUND, came
+from monitor.reservoir.sample import came
 
 ENOUGH = 1000
 """A sample of fewer records is not preferred to the files that the source reads."""
@@ -54,13 +54,6 @@ class Kept:
         return sum(len(day.table) for _, day in self.days)
 
     @property
-    def bounds(self) -> dict[int, int]:
-        """Of each hour that has records the bound below which they were kept."""
-        hours = {hour for _, day in self.days for hour in day.spans.tolist()}
-        known = {hour: bound for _, day in self.days for hour, bound in day.bounds.items()}
-        return {hour: known.get(hour, NO_BOUND) for hour in hours}
-
-    @property
     def period(self) -> tuple[float, float]:
         """The first and the last time, in seconds since 1970; there is a record at least."""
         times = np.concatenate([numbers(day.table, TIME) for _, day in self.days])
@@ -79,8 +72,8 @@ def benign(
     """Parsed batches in the order of event time: of the given files, and with ``reservoir`` of the sample, too.
 
     Without either of the sample, if it has enough, or else of the files that the stream's source reads. Records that
-    people called benign are among them, and with a sample what alerted alone, as often as it keeps others; those they
-    called anomalies, and what came near an alert, are marked as filtered.
+    people called benign are among them; those they called anomalies, and what came near an alert, are marked as
+    filtered.
 
     Raises:
         NoInputError: there is nothing to read.
@@ -92,7 +85,6 @@ def benign(
     parts = (
         _sampled(stream, kept, feedback),
         feedback.benign(),
-        feedback.false_alarms(kept.bounds),
         _read(config, name, stream, paths, feedback, progress),
     )
     return heapq.merge(*parts, key=_begins)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,6 @@ from monitor.app.compose import build_ingest, learned_fields
 from monitor.app.gates.episode import standing
 from monitor.app.gates.feedback import framed
 from monitor.app.labels import LABELS_FILE, Label, read_labels
-from monitor.app.lone import lone, sampled
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, Bools
 from monitor.core.arrow import pa, pc
@@ -34,15 +33,11 @@ MOST_ALERTS = 100_000
 
 @dataclass(frozen=True)
 class Feedback:
-    """The labels of a stream, and from when to when each of its keys had episodes that nobody called benign, [e, 2].
-
-    ``presumed`` are alerts that nobody labelled, and that are taken for false.
-    """
+    """The labels of a stream, and from when to when each of its keys had episodes that nobody called benign, [e, 2]."""
 
     stream: StreamConfig
     labels: Sequence[Label]
     alerted: dict[str | None, F64]
-    presumed: Sequence[Alert]
     path: Path
 
     @classmethod
@@ -53,23 +48,15 @@ class Feedback:
             StateError, PermissionDeniedError: the labels cannot be read.
         """
         labels = [label for label in read_labels(state_dir).values() if label.alert.stream == name]
-        said = {label.alert.id: label.label for label in labels}
-        alerts, episodes = _recorded(state_dir, name)
-        spans = [*map(_told, alerts), *episodes, *(_told(label.alert) for label in labels)]
-        alerted = _by_key(span for span in spans if said.get(span.alert_id) != "benign")
-        presumed = [alert for alert in lone(alerts, stream.alert.budget_per_day) if alert.id not in said]
-        return cls(stream, labels, alerted, presumed, state_dir / LABELS_FILE)
+        false = {label.alert.id for label in labels if label.label == "benign"}
+        spans = [*_recorded(state_dir, name), *(_told(label.alert) for label in labels)]
+        alerted = _by_key(span for span in spans if span.alert_id not in false)
+        return cls(stream, labels, alerted, state_dir / LABELS_FILE)
 
     def benign(self) -> Iterator[RecordBatch]:
         """The records that were called benign, as one batch; those whose alert keeps only their beginning are not."""
-        return self._records(label.alert for label in self.labels if label.label == "benign")
-
-    def false_alarms(self, bounds: Mapping[int, int]) -> Iterator[RecordBatch]:
-        """As one batch what a sample with these bounds of its hours lacks because it alerted, though it was benign."""
-        return self._records(sampled(self.presumed, bounds))
-
-    def _records(self, alerts: Iterable[Alert]) -> Iterator[RecordBatch]:
-        whole = [alert.raw for alert in alerts if len(alert.raw) < RAW_CHARACTERS]
+        texts = [label.alert.raw for label in self.labels if label.label == "benign"]
+        whole = [text for text in texts if len(text) < RAW_CHARACTERS]
         if whole:
             raw = framed(whole)
             raw = replace(raw, origin=replace(raw.origin, path=str(self.path), file_id=str(self.path)))
@@ -110,15 +97,16 @@ class _Span(NamedTuple):
     last: float
 
 
-def _recorded(state_dir: Path, name: str) -> tuple[list[Alert], list[_Span]]:
-    """What the ledger knows: alerts, newest first, and how far episodes have come by now."""
+def _recorded(state_dir: Path, name: str) -> list[_Span]:
+    """What the ledger knows: of an episode told and over its whole span, and how far others have come by now."""
     try:
         with Ledger.open(state_dir, read_only=True) as ledger:
             alerts = [msgspec.json.decode(line, type=Alert) for line in ledger.alerts(name, MOST_ALERTS)]
             episodes = standing(ledger, name)
     except NoInputError:
-        return [], []
-    return alerts, [_Span(each.alert_id, key, each.start, each.end) for key, each in episodes.items()]
+        return []
+    going_on = (_Span(each.alert_id, key, each.start, each.end) for key, each in episodes.items())
+    return [*map(_told, alerts), *going_on]
 
 
 def _told(alert: Alert) -> _Span:

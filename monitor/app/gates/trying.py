@@ -1,7 +1,7 @@
 """Faults planted in held-out records, for the new model, the one in use and two that learned nothing: who finds what.
 
-All are allowed the same number of false alerts on the records themselves: where benign records have changed since the
-one in use was made, it alerts on more of them, faults or not, and that is no merit.
+All are allowed the same number of false alerts: where benign records have changed since the one in use was made, or its
+limit is lower than its budget allows, it alerts on more of them, faults or not, and that is no merit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from monitor.app.gates.contest import Contest
 from monitor.app.planting import Effort, Judge, Stretch, recover
 from monitor.core.arrays import F32, F64
 from monitor.core.features import FeatureMatrix, Layout
+from monitor.core.records import RecordBatch
 from monitor.deciding.pace import FURTHEST
 from monitor.model.inference import field_errors
 from monitor.model.trials import Planted
@@ -82,17 +83,28 @@ def tried(contest: Contest) -> Tried:
 
     return Tried(
         found=found,
-        champion=None if contest.champion is None else _rival(contest, contest.champion, false_alerts),
+        champion=None if contest.champion is None else _rival(contest, contest.champion),
         mean=baseline(values[:, : ours.features.layout.width].mean(axis=0, dtype=np.float64).astype(np.float32)),
         identity=baseline(np.empty(0, dtype=np.float32)),
     )
 
 
-def _rival(contest: Contest, rival: Contender, false_alerts: int) -> tuple[Planted, ...]:
-    values = rival.encode(contest.held_out)
-    scores = rival.scores(contest.held_out, values)
-    limit = rivals_limit(scores, rival.threshold, false_alerts)
+def _rival(contest: Contest, rival: Contender) -> tuple[Planted, ...]:
+    limit, values = comparable_limit(contest, rival), rival.encode(contest.held_out)
     return planted(_found(contest, rival.judge, rival.stretch(contest.held_out, values), Limits(limit, limit), named=0))
+
+
+def comparable_limit(contest: Contest, rival: Contender) -> float:
+    """Where the model in use raises as many false alerts as the new one, of all the records that set the new limit.
+
+    Of the few that faults are planted in neither may alert on any, and one of them ten times as often as the other.
+    """
+    ours = int((_scores(contest.candidate, contest.calibrating) > contest.candidate.threshold).sum())
+    return rivals_limit(_scores(rival, contest.calibrating), rival.threshold, ours)
+
+
+def _scores(contender: Contender, records: RecordBatch) -> F64:
+    return contender.scores(records, contender.encode(records))
 
 
 def fair_limit(scores: F64, false_alerts: int) -> float:
@@ -111,7 +123,7 @@ def rivals_limit(scores: F64, threshold: float, false_alerts: int) -> float:
     records do is how things are now; what some do may be what has to be found, and the new model has learned it.
 
     Args:
-        scores: of the held-out records by the model in use, [n].
+        scores: of held-out records by the model in use, [n].
         threshold: its own limit.
         false_alerts: how many of them alert with the new model.
     """
