@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,13 +66,7 @@ def show_drift(config: Path, stream: str | None, *, as_json: bool) -> None:
     from monitor.app.model_drift import lines, standing
 
     found = standing(config, stream)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(found))
-        return
-    for line in lines(found):
-        click.echo(line)
+    _show(found, lines(found), as_json=as_json)
 
 
 @command.command("promote")
@@ -98,12 +93,19 @@ def roll_back_model(config: Path, stream: str | None, *, as_json: bool) -> None:
 
 
 def _tell(moved: Moved, *, as_json: bool) -> None:
+    told = f"stream {moved.stream}: {moved.version} is in use now, before it was {moved.before or 'none'}"
+    _show(moved, [told], as_json=as_json)
+
+
+def _show(found: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """A report as JSON, or as its lines."""
     import msgspec
 
     if as_json:
-        click.echo(msgspec.json.encode(moved))
-    else:
-        click.echo(f"stream {moved.stream}: {moved.version} is in use now, before it was {moved.before or 'none'}")
+        click.echo(msgspec.json.encode(found))
+        return
+    for line in lines:
+        click.echo(line)
 
 
 @command.command("diff")
@@ -117,15 +119,9 @@ def diff_models(config: Path, old: str, new: str, stream: str | None, *, as_json
     from monitor.app.model_diff import differences, lines
 
     found = differences(config, stream, old, new)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(found))
-        return
-    if not found:
+    if not (found or as_json):
         click.echo("nothing is different", err=True)
-    for line in lines(found):
-        click.echo(line)
+    _show(found, lines(found), as_json=as_json)
 
 
 @command.command("limit")
@@ -137,13 +133,7 @@ def show_limit(config: Path, stream: str | None, *, as_json: bool) -> None:
     from monitor.app.limits import lines, standing
 
     found = standing(config, stream)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(found))
-        return
-    for line in lines(found):
-        click.echo(line)
+    _show(found, lines(found), as_json=as_json)
 
 
 @command.command("verify")

@@ -19,9 +19,14 @@ ID_DIGITS = 8
 """Hex digits of an id that one number holds."""
 
 
+def worths(scores: F64, limits: F64) -> I64:
+    """How bad scores above their limits are, [m]: WARNING or CRITICAL."""
+    return np.where(scores >= CRITICAL_RATIO * limits, CRITICAL, WARNING)
+
+
 def severity(score: float, limit: float) -> str:
-    """How bad a score above its limit is: ``warning`` or ``critical``."""
-    return "critical" if score >= CRITICAL_RATIO * limit else "warning"
+    """The same of one score, in a word: ``warning`` or ``critical``."""
+    return "critical" if worths(np.array([score]), np.array([limit]))[0] == CRITICAL else "warning"
 
 
 class Episode(NamedTuple):
@@ -71,9 +76,6 @@ class Episode(NamedTuple):
     def numbers(self) -> list[float]:
         """All of it, as a memory keeps it."""
         return [*self[:-1], *self.id]
-
-
-WIDTH = len(Episode().numbers())
 
 
 def of_numbers(numbers: Sequence[float]) -> Episode:
@@ -173,7 +175,7 @@ class Policy:
         """
         told, tellings, begin = episode, list[Telling](), 0
         counts = episode.alerts + 1 + np.arange(len(alerts.times))
-        worth = np.where(alerts.scores >= CRITICAL_RATIO * alerts.limits, CRITICAL, WARNING)
+        worth = worths(alerts.scores, alerts.limits)
         may = (counts >= self.fire_after) & (alerts.scores > self._bars(episode, alerts.times, alerts.limits))
         while (place := _first(may & (worth > told.told), begin)) is not None:
             begin = place + 1

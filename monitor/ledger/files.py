@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.core.clock import Clock
+from monitor.core.durable import sync_directory
 from monitor.core.errors import CannotCreateError, NoInputError, PermissionDeniedError, StateError
 from monitor.ledger import damage, schema, seals
 from monitor.ledger.damage import Recovery
@@ -133,11 +134,7 @@ def _create(file: Path, note: str | None) -> None:
         connection.close()
     new.chmod(0o600)
     new.rename(file)
-    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(file.parent)
 
 
 def _checked(file: Path) -> sqlite3.Connection:

@@ -16,10 +16,11 @@ import torch
 from safetensors.torch import save as save_tensors
 
 import monitor
+from monitor.core.durable import sync_directory
 from monitor.core.errors import BundleError, CannotCreateError, PermissionDeniedError
 from monitor.model.bundle import BundleContents, verify
 from monitor.model.card import card
-from monitor.model.files import sync_directory, write_synced
+from monitor.model.files import write_synced
 from monitor.model.manifest import (
     CARD,
     EVIDENCE,

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from monitor.core.durable import sync_directory
 from monitor.core.errors import CannotCreateError, PermissionDeniedError
-from monitor.model.files import sync_directory
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from stat import S_ISREG
 import msgspec
 from pydantic import Field
 
+from monitor.core.durable import sync_directory
 from monitor.core.errors import AemonitorError, CannotCreateError, PermissionDeniedError, UnavailableError
 from monitor.core.protocols import Sink
 from monitor.core.strict import StrictModel
@@ -100,7 +101,7 @@ class JsonLinesFile:
             self._written = _repaired_tail(self._fd)
             self._opened_now = True
             if self._sync:
-                _sync_directory(self._path.parent)
+                sync_directory(self._path.parent)
         return self._fd
 
     def _not_yet_written(self, alerts: Sequence[bytes]) -> Sequence[bytes]:
@@ -172,15 +173,6 @@ def _locked(path: Path, fd: int) -> int:
             raise
         raise UnavailableError(f"{path}: another process writes alerts to it; give each its own file") from error
     return fd
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the name of a file that may have just been created durable."""
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _stands_at(path: Path, fd: int) -> bool:
