@@ -40,6 +40,7 @@ class RecordedEvents:
     adoptions: list[str] = field(default_factory=list[str])
     ignored: list[str] = field(default_factory=list[str])
     watch_mode: str = ""
+    reports: int = 0
 
     def rotated(self, path: str, kind: str) -> None:
         self.rotations.append((path, kind))
@@ -52,6 +53,7 @@ class RecordedEvents:
 
     def files(self, opened: int, tracked: int) -> None:
         self.opened, self.tracked = opened, tracked
+        self.reports += 1
 
     def bytes_abandoned(self, path: str, count: int, reason: str) -> None:
         self.abandoned.append((path, count, reason))

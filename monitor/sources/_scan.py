@@ -104,10 +104,21 @@ def _entry(item: os.DirEntry[str]) -> Entry:
 
 @dataclass(slots=True)
 class Found:
-    """What one scan saw: the files that match, by path, and what could not be looked at."""
+    """What one scan saw: the files that match, by path, and what could not be looked at.
+
+    ``as_before``: directories and files look as they did to the scan before.
+    """
 
     files: dict[str, os.stat_result] = field(default_factory=dict[str, os.stat_result])
     failures: dict[str, OSError] = field(default_factory=dict[str, OSError])
+    as_before: bool = False
+
+    def like(self, other: Found) -> bool:
+        """Whether both saw the same files, of the same size, written to at the same times, and all of them."""
+        if self.failures or other.failures or len(self.files) != len(other.files):
+            return False
+        before = other.files
+        return all(path in before and _alike(status, before[path]) for path, status in self.files.items())
 
 
 class Scanner:
@@ -117,6 +128,7 @@ class Scanner:
         self._patterns = patterns
         self._excluded = excluded
         self._paths: list[str] | None = None
+        self._before = Found()
         self.directories = Directories(clock.monotonic)
 
     def scan(self, *, thorough: bool) -> Found:
@@ -125,10 +137,13 @@ class Scanner:
             self.directories.refresh()
         found = Found()
         paths = self._paths
-        if thorough or paths is None or not self.directories.unchanged():
+        anew = thorough or paths is None or not self.directories.unchanged()
+        if paths is None or anew:
             paths = self._expanded(found)
         for path in paths:
             _look(path, found)
+        found.as_before = not anew and found.like(self._before)
+        self._before = found
         return found
 
     def _expanded(self, found: Found) -> list[str]:
@@ -139,6 +154,14 @@ class Scanner:
         # What could not be read has no stamp that would tell when it can be.
         self._paths = None if absent or found.failures else expanded
         return expanded
+
+
+KIND_TO_SIZE = slice(7)
+"""Of a status: mode, inode, device, links, owner, group, size."""
+
+
+def _alike(status: os.stat_result, before: os.stat_result) -> bool:
+    return status.st_mtime_ns == before.st_mtime_ns and status[KIND_TO_SIZE] == before[KIND_TO_SIZE]
 
 
 def _look(path: str, found: Found) -> None:

@@ -16,8 +16,11 @@ SILENT_SECONDS = 60.0
 RECONCILE_SECONDS = 10.0
 """How often directories are read although they seem unchanged: not every file system keeps time stamps faithfully."""
 
-RECONCILE_SHARE = 0.01
+RECONCILE_SHARE = 0.005
 """What that may cost of the time: with a hundred thousand names in a directory it is done less often."""
+
+SCAN_SHARE, LONGEST_SCAN_SECONDS = 0.01, 1.8
+"""What the other scans may cost: with thousands of files they come later, but a line is found within two seconds."""
 
 SHORT_SECONDS = 0.25
 """The next scan when files wait for a descriptor."""
@@ -91,6 +94,7 @@ class Schedule:
         self.scans += 1
         self._next_reconcile = max(self._next_reconcile, now + took_seconds / RECONCILE_SHARE)
         self._last_scan = now
-        self.next_scan = min(now + self._scan_seconds, opener.retries.next_time(now))
+        wait = max(self._scan_seconds, min(took_seconds / SCAN_SHARE, LONGEST_SCAN_SECONDS))
+        self.next_scan = min(now + wait, opener.retries.next_time(now))
         if opener.short:
             self.next_scan = now if once else min(self.next_scan, now + SHORT_SECONDS)

@@ -23,8 +23,10 @@ from tests.support_files import (
     compress,
     copy,
     copytruncate,
+    followed,
     joined,
     numbered,
+    recreate,
     rename,
     replace_content,
     rotated,
@@ -260,4 +262,49 @@ def test_directories_are_reconciled_less_often_where_that_takes_long() -> None:
     slow.scanned(0.0, 0.5, opener, once=False)
 
     assert [now for now in range(100) if quick.thorough(float(now))][:2] == [10, 20]
-    assert [now for now in range(100) if slow.thorough(float(now))][:2] == [50, 60]
+    assert [now for now in range(200) if slow.thorough(float(now))][:2] == [100, 110]
+
+
+def test_scans_that_take_long_come_later_but_soon_enough_for_a_line_to_be_found() -> None:
+    opener, schedule = Opener(RecordedEvents(), None), Schedule(1.0, 0.25)
+
+    for took, wait in ((0.001, 1.0), (0.015, 1.5), (0.5, 1.8)):
+        schedule.scanned(0.0, took, opener, once=False)
+        assert schedule.next_scan == pytest.approx(wait)
+
+
+def silent(log: Path) -> Follower:
+    """A follower of a log that has not been written to for long, among others."""
+    write(log.with_name("other.log"), b"other\n")
+    tail = followed(log, OLD, include=str(log.parent / "*.log"), rotate_grace_seconds=0)
+    tail.clock.advance(100)
+    for _ in range(3):
+        tail.step()
+    return tail
+
+
+def test_while_nothing_changes_nothing_is_looked_through(log: Path) -> None:
+    tail = silent(log)
+    before = tail.events.reports
+
+    for _ in range(4):  # seconds; all is looked through every ten
+        tail.step()
+
+    assert tail.events.reports == before
+
+
+@pytest.mark.parametrize("change", ["append", "rename", "recreate", "copytruncate"])
+def test_what_changes_in_the_silence_is_found_by_the_next_scan(log: Path, change: str) -> None:
+    tail = silent(log)
+    tail.step()
+
+    if change == "recreate":
+        recreate(log)
+    if change == "rename":
+        rename(log, log.with_name(f"{log.name}.1"))
+    if change == "copytruncate":
+        copytruncate(log, log.with_name(f"{log.name}.1"))
+    write(log, b"new\n")
+    tail.step()
+
+    assert tail.lines[-1] == b"new"
