@@ -23,7 +23,7 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parent.parent
 LEAST = 3
 """Mutants of a module, however small it is."""
-ANY_MUTANT = "monitor.ledger.seals.x_reseal__mutmut_1"
+ANY_MUTANT = "monitor.ledger.seals.x_seal__mutmut_1"
 SLOW = ("walk", "kill", "kernel")
 SETTINGS = """[mutmut]
 source_paths=monitor

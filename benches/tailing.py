@@ -71,8 +71,9 @@ class Counter:
         counts = Counts(read=len(raw), scored=len(raw), bytes=raw.input_bytes)
         return Counted(Outcome(STREAM, (Position(raw.origin, raw.next_offset, raw.tail),), counts))
 
-    def idle(self) -> None:
+    def idle(self, *, ending: bool = False) -> None:
         """Nothing."""
+        del ending
 
     def memories(self) -> Mapping[str, Memory]:
         """Nothing."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from thirty_days_traffic import attack
 
-from monitor.app.benign import benign
+from monitor.app.benign import benign, chosen
 from monitor.core.records import FieldType
 from monitor.plugins import load_config
 
@@ -96,9 +96,15 @@ class Service:
 
     def learned(self) -> dict[str, tuple[int, int]]:
         """How many records of each attack the sample has, and how many of them the next retraining would learn."""
+
+        def quiet(*_: object) -> None:
+            pass
+
         config = load_config(self.config)
         counts: dict[str, tuple[int, int]] = {}
-        for batch in benign(config, STREAM, config.streams[STREAM], (), lambda *_: None, reservoir=True):
+        stream = config.streams[STREAM]
+        sample = chosen(config, STREAM, stream, (), quiet, reservoir=True)
+        for batch in benign(config, STREAM, stream, (), sample, quiet):
             columns = (batch.column(name, FieldType.TEXT).to_pylist() for name in ("client", "path"))
             for client, path, ok in zip(*columns, batch.ok.tolist(), strict=True):
                 kind = attack(client, path)

@@ -90,14 +90,17 @@ def plugins_page() -> str:
     return "\n".join(parts)
 
 
+def command(name: str) -> click.Command:
+    """A command of the program, by its name."""
+    found: click.Command = importlib.import_module(f"monitor.cli.{name.replace('-', '_')}").command
+    return found
+
+
 def commands_page() -> str:
     """The help text of every command."""
     parts = [HEADER + "# Commands\n"]
     for name in COMMANDS:
-        parts += [
-            f"## {path}\n\n```text\n{text}\n```\n"
-            for path, text in helps(f"aemonitor {name}", importlib.import_module(f"monitor.cli.{name}").command)
-        ]
+        parts += [f"## {path}\n\n```text\n{text}\n```\n" for path, text in helps(f"aemonitor {name}", command(name))]
     return "\n".join(parts)
 
 

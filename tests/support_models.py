@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 import torch
 
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F32
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder, autoencoder_for, initialise

@@ -7,8 +7,9 @@ from functools import cache
 
 import numpy as np
 
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F32
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.model.autoencoder import Autoencoder

@@ -155,7 +155,11 @@ def of_frame(frame: Any) -> Table:
 def of_matrix(values: Any) -> Table:
     """A numpy array, [n, columns]."""
     names = [f"x{i}" for i in range(values.shape[1])]
-    return Table({name: _natural(values[:, i]) for i, name in enumerate(names)}, named=False)
+    if values.dtype == np.float64:  # the usual case, at a fifth of the cost
+        parts = (pa.array(column, from_pandas=True) for column in np.ascontiguousarray(values.T))
+    else:
+        parts = (_natural(values[:, i]) for i in range(len(names)))
+    return Table(dict(zip(names, parts, strict=True)), named=False)
 
 
 def matrix(columns: Mapping[str, Column], names: Sequence[str], rows: int) -> Any:

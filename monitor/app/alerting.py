@@ -82,14 +82,18 @@ class AlertWriter:
         self._scorer = scorer
         self._clock = clock
         self.redaction = redaction
-        self._host = socket.gethostname()
-        self._model = ModelRef(version=bundle.version, sha256=bundle.sha256)
+        self.host = socket.gethostname()
+        self.model = ModelRef(version=bundle.version, sha256=bundle.sha256)
 
-    def ids(self, scored: Scored, rows: I64) -> list[str]:
-        """The ids of the alerts of some rows, in order."""
+    def id(self, scored: Scored, row: int) -> str:
+        """The id of the alert of a row."""
         origin = scored.records.raw.origin
-        offsets = scored.records.raw.offsets[rows].tolist()
-        return [alert_id(self.stream, origin.file_id, origin.epoch, offset) for offset in offsets]
+        return alert_id(self.stream, origin.file_id, origin.epoch, int(scored.records.raw.offsets[row]))
+
+    def blamed(self, scored: Scored, rows: I64) -> list[str]:
+        """The feature to blame most of each of a few rows, in order; each costs as much as an alert."""
+        blocks = self._features.layout.blocks
+        return [blocks[worst].feature for worst in self._scorer.blame(scored.matrix.values[rows]).argmax(axis=1)]
 
     def write(self, scored: Scored, rows: I64, context: RecordBatch) -> tuple[Alert, ...]:
         """One alert for each row of ``rows`` [m], in order, with event time and key of ``context`` [m]."""
@@ -118,7 +122,7 @@ class AlertWriter:
         values = {feature: actual.get(field) for feature, field in self._features.sources.items()}
         fields = field_findings(anomaly, self._features.layout, values, self._features.explain_feature)
         return Alert(
-            id=alert_id(self.stream, origin.file_id, origin.epoch, offset),
+            id=self.id(scored, row),
             fingerprint=fingerprint(self.stream, context.key, tuple(field.name for field in fields[:1])),
             severity=severity(score, limit),
             stream=self.stream,
@@ -130,8 +134,8 @@ class AlertWriter:
             fields=fields,
             summary=summarise(self.stream, fields, score, limit, anomaly.rarity),
             raw=self.redaction.text(raw.line(row))[:RAW_CHARACTERS],  # first: what is cut is not recognised
-            model=self._model,
-            host=self._host,
+            model=self.model,
+            host=self.host,
         )
 
 

@@ -67,20 +67,18 @@ class Kept:
 
 
 def benign(
-    config: Config, name: str, stream: StreamConfig, inputs: Sequence[Path], progress: Progress, *, reservoir: bool
+    config: Config, name: str, stream: StreamConfig, inputs: Sequence[Path], kept: Kept, progress: Progress
 ) -> Iterator[RecordBatch]:
-    """Parsed batches in the order of event time: of the given files, and with ``reservoir`` of the sample, too.
+    """Parsed batches in the order of event time: of the given files and of the sample.
 
-    Without either of the sample, if it has enough, or else of the files that the stream's source reads. Records that
-    people called benign are among them; those they called anomalies, and what came near an alert, are marked as
-    filtered.
+    Without either of the files that the stream's source reads. Records that people called benign are among them; those
+    they called anomalies, and what came near an alert, are marked as filtered.
 
     Raises:
         NoInputError: there is nothing to read.
         StateError, PermissionDeniedError: what people said cannot be read.
     """
     feedback = Feedback.of(resolve_state_dir(config, os.environ), name, stream)
-    kept = _chosen(config, name, stream, inputs, progress, reservoir=reservoir)
     paths = list(inputs) if inputs or kept.days else source_files(name, stream)
     parts = (
         _sampled(stream, kept, feedback),
@@ -90,19 +88,20 @@ def benign(
     return heapq.merge(*parts, key=_begins)
 
 
-def paced(config: Config, name: str, stream: StreamConfig, inputs: Sequence[Path], *, reservoir: bool) -> StreamConfig:
+def paced(stream: StreamConfig, kept: Kept) -> StreamConfig:
     """The stream with the rate of its records, where it learns from a sample, whose own rate says nothing of it."""
-    kept = _chosen(config, name, stream, inputs, lambda *_: None, reservoir=reservoir)
     if not len(kept) or stream.alert.records_per_day is not None:
         return stream
     alert = stream.alert.model_copy(update={"records_per_day": kept.records_per_day})
     return stream.model_copy(update={"alert": alert})
 
 
-def _chosen(
+def chosen(
     config: Config, name: str, stream: StreamConfig, inputs: Sequence[Path], progress: Progress, *, reservoir: bool
 ) -> Kept:
     """The sample, or none of it where only files are learned from; says on the way which and why.
+
+    It is taken where ``reservoir`` asks for it, and without ``inputs`` if it has enough.
 
     Raises:
         NoInputError: the sample is asked for and there is none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,9 @@ from monitor import plugins
 from monitor.app.alerting import AlertWriter
 from monitor.app.pipeline import Pipeline
 from monitor.app.sampling import Sampler, limits_of, sequential
+from monitor.app.silences import SilenceTeller, silence_of
 from monitor.app.streams import models_root
+from monitor.app.suppressing import Benign, Suppressor
 from monitor.app.telling import Teller
 from monitor.core.clock import DAY_SECONDS, Clock
 from monitor.core.config import Config, StreamConfig
@@ -25,6 +28,7 @@ from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
 from monitor.deciding.episode import Policy
 from monitor.deciding.episodes import Episodes
+from monitor.deciding.suppression import Suppression
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.framing import Framer
@@ -117,8 +121,29 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
         scorer,
         averaging=averaging,
         decider=decider or Decider(threshold_of(stream, contents), promise_of(stream, contents)),
-        teller=Teller(alerts, Episodes(policy_of(stream), clock), stream.alert.tell),
+        teller=Teller(
+            alerts,
+            Episodes(policy_of(stream), clock),
+            stream.alert.tell,
+            suppressor_of(config, name, alerts),
+            SilenceTeller(silence_of(stream, contents, clock), alerts, clock),
+        ),
     )
+
+
+def suppressor_of(config: Config, name: str, alerts: AlertWriter) -> Suppressor:
+    """What suppresses alerts of a stream.
+
+    Raises:
+        ConfigError: a calendar cannot be read.
+        UnavailableError: there is one, and nothing installed that reads it.
+    """
+    stream = config.streams[name]
+    rules = Suppression(stream.alert.suppress)
+    ingest = Ingest(build_parser(stream, rules.fields), time=None, key=None, redaction=alerts.redaction)
+    state_dir = plugins.resolve_state_dir(config, os.environ)
+    benign = Benign(state_dir, name, alerts.bundle.created) if stream.alert.suppress_benign else None
+    return Suppressor(rules, ingest, benign, alerts)
 
 
 def sampler_of(name: str, stream: StreamConfig, episodes: Episodes, clock: Clock, keeper: Keeper) -> Sampler | None:
@@ -162,8 +187,16 @@ def decider_of(stream: StreamConfig, bundle: Bundle) -> Decider | None:
 
 def policy_of(stream: StreamConfig) -> Policy:
     """When alerts are one episode, and when it is told."""
-    alert = stream.alert
-    return Policy(alert.episode_gap_seconds, alert.fire_after, alert.habituation_days * DAY_SECONDS)
+    alert, gap = stream.alert, stream.alert.episode_gap_seconds
+    return Policy(
+        gap_seconds=gap,
+        fire_after=alert.fire_after,
+        half_life_seconds=alert.habituation_days * DAY_SECONDS,
+        storm_keys=alert.storm_keys,
+        hold_seconds=min(alert.hold_seconds, gap),
+        regime_after=alert.regime_after,
+        regime_seconds=alert.regime_days * DAY_SECONDS,
+    )
 
 
 def averaging_of(contents: BundleContents) -> Averaging:

@@ -21,10 +21,11 @@ from monitor.app._encodings import STREAM, Encodings, ParameterError
 from monitor.app._tables import Table
 from monitor.app._trained import TrainedModel
 from monitor.app.compose import restore_features
+from monitor.core.alert_config import AlertConfig
 from monitor.core.alerts import FieldFinding
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import SystemClock
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.errors import NoInputError
 from monitor.core.model_config import ModelConfig
 from monitor.core.records import RecordBatch

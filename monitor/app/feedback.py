@@ -25,6 +25,8 @@ from monitor.core.errors import NoInputError
 from monitor.core.groups import by_key, remembered
 from monitor.core.records import RawBatch, RecordBatch
 from monitor.core.redaction import Redaction
+from monitor.core.suppress_config import FEEDBACK
+from monitor.deciding.decided import STORM
 from monitor.ledger import Ledger
 
 MOST_ALERTS = 100_000
@@ -67,9 +69,9 @@ class Feedback:
         near = np.zeros(len(records), dtype=np.bool_)
         groups = by_key(records)
         for key, rows in zip(groups.keys, np.split(groups.rows, groups.starts[1:]), strict=True):
-            alerted = self.alerted.get(key)
-            if alerted is not None:
-                near[rows] = _within(times[rows], alerted, self.stream.alert.episode_gap_seconds)
+            for alerted in (self.alerted.get(key), self.alerted.get(STORM)):
+                if alerted is not None:
+                    near[rows] |= _within(times[rows], alerted, self.stream.alert.episode_gap_seconds)
         return near
 
     def anomalies(self, raw: RawBatch) -> Bools:
@@ -101,17 +103,20 @@ def _recorded(state_dir: Path, name: str) -> list[_Span]:
     """What the ledger knows: of an episode told and over its whole span, and how far others have come by now."""
     try:
         with Ledger.open(state_dir, read_only=True) as ledger:
-            alerts = [msgspec.json.decode(line, type=Alert) for line in ledger.alerts(name, MOST_ALERTS)]
+            lines = ledger.alerts(name, MOST_ALERTS, which="all")
+            alerts = [msgspec.json.decode(line, type=Alert) for line in lines]
             episodes = standing(ledger, name)
     except NoInputError:
         return []
     going_on = (_Span(each.alert_id, key, each.start, each.end) for key, each in episodes.items())
-    return [*map(_told, alerts), *going_on]
+    return [*(_told(alert) for alert in alerts if alert.suppressed_by != FEEDBACK), *going_on]
 
 
 def _told(alert: Alert) -> _Span:
     """What an alert tells of its episode; by the time of reading where that of the event is not known."""
     key = None if alert.key is None else remembered(alert.key)
+    if alert.episode and alert.episode.keys > 1:
+        key = STORM
     episode, moment = alert.episode, alert.time or alert.detected_at
     first, last = (episode.first, episode.last) if episode else (None, None)
     return _Span(alert.id, key, _seconds(first or moment), _seconds(last or moment))

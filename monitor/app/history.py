@@ -15,7 +15,7 @@ from monitor.app.streams import chosen_streams
 from monitor.core.alerts import Alert
 from monitor.core.clock import Clock
 from monitor.core.errors import NoInputError, UsageError
-from monitor.core.printable import printable
+from monitor.core.printable import printable, printable_json
 from monitor.ledger import Ledger
 from monitor.plugins import load_config, resolve_state_dir
 
@@ -28,11 +28,14 @@ def _ledger(config_path: Path) -> Ledger:
     return Ledger.open(_state_dir(config_path), read_only=True)
 
 
-def alert_lines(config_path: Path, stream: str | None, limit: int) -> list[bytes]:
-    """The newest ``limit`` alerts as JSON, oldest of them first; UsageError for an unknown stream."""
+def alert_lines(config_path: Path, stream: str | None, limit: int, *, suppressed: bool = False) -> list[bytes]:
+    """The newest ``limit`` alerts as JSON, oldest of them first; UsageError for an unknown stream.
+
+    With ``suppressed`` those that nobody was told of.
+    """
     chosen_streams(load_config(config_path), [stream] if stream else [])
     with _ledger(config_path) as ledger:
-        return ledger.alerts(stream, limit)[::-1]
+        return ledger.alerts(stream, limit, which="suppressed" if suppressed else "sent")[::-1]
 
 
 def labels(config_path: Path) -> dict[str, Label]:
@@ -47,25 +50,26 @@ def short_line(line: bytes, labels: Mapping[str, Label]) -> str:
     """
     alert = msgspec.json.decode(line, type=Alert)
     said = f"[{labels[alert.id].label}] " if alert.id in labels else ""
-    standing = alert.severity if alert.state == "firing" else alert.state
+    standing = alert.suppressed_by or (alert.severity if alert.state == "firing" else alert.state)
     return printable(f"{alert.id[:8]}  {alert.detected_at}  {standing:8}  {said}{alert.summary}", limit=400)
 
 
 def labelled_line(line: bytes, labels: Mapping[str, Label]) -> bytes:
-    """One alert as JSON with its label, if it has one."""
+    """One alert as JSON with its label, if it has one; nothing in it can reach a terminal that it is shown on."""
     alert = msgspec.json.decode(line, type=Alert)
-    return msgspec.json.encode(_content(alert, labels)) if alert.id in labels else line
+    labelled = msgspec.json.encode(_content(alert, labels)) if alert.id in labels else line
+    return printable_json(labelled.decode()).encode()
 
 
 def full_text(config_path: Path, alert_id: str) -> str:
-    """One alert as indented JSON, with its label.
+    """One alert as indented JSON, with its label; as printable as ``labelled_line``.
 
     Raises:
         NoInputError: no alert has an id that begins so.
         UsageError: several have.
     """
     content = _content(find_alert(config_path, alert_id), labels(config_path))
-    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+    return printable_json(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
 
 
 def find_alert(config_path: Path, alert_id: str) -> Alert:
@@ -75,11 +79,16 @@ def find_alert(config_path: Path, alert_id: str) -> Alert:
         NoInputError: there is none.
         UsageError: there are several.
     """
-    with _ledger(config_path) as ledger:
+    return found_alert(_state_dir(config_path), alert_id)
+
+
+def found_alert(state_dir: Path, alert_id: str) -> Alert:
+    """The same for a state directory."""
+    with Ledger.open(state_dir, read_only=True) as ledger:
         found = ledger.alert(alert_id)
     if found is not None:
         return msgspec.json.decode(found, type=Alert)
-    known = [label.alert for name, label in labels(config_path).items() if name.startswith(alert_id)]
+    known = [label.alert for name, label in read_labels(state_dir).items() if name.startswith(alert_id)]
     if len(known) > 1:
         raise UsageError(
             f"several alerts begin with {alert_id!r}: {', '.join(a.id for a in known)}; give more of the id"
@@ -95,10 +104,21 @@ def label_alerts(config_path: Path, alert_ids: Sequence[str], verdict: Verdict, 
     Raises:
         NoInputError, UsageError: an id is that of no alert, or of several.
     """
-    when = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
     found = {alert.id: alert for alert in (find_alert(config_path, alert_id) for alert_id in alert_ids)}
-    made = [Label(verdict, note, when, alert) for alert in found.values()]
-    add_labels(_state_dir(config_path), made)
+    return label_found(_state_dir(config_path), list(found.values()), verdict, note, clock)
+
+
+def label_found(
+    state_dir: Path, alerts: Sequence[Alert], verdict: Verdict, note: str, clock: Clock, *, by: str = ""
+) -> list[Label]:
+    """Note what a person says of these alerts, durable when this returns.
+
+    Raises:
+        PermissionDeniedError, CannotCreateError: the labels cannot be written.
+    """
+    when = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")
+    made = [Label(verdict, note, when, alert, by) for alert in alerts]
+    add_labels(state_dir, made)
     return made
 
 

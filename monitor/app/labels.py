@@ -19,12 +19,16 @@ Verdict = Literal["benign", "anomaly"]
 
 
 class Label(msgspec.Struct, frozen=True):
-    """A person's word on an alert. It holds the alert itself, since the ledger forgets old ones."""
+    """A person's word on an alert. It holds the alert itself, since the ledger forgets old ones.
+
+    ``by`` is the user who said it on the status page; empty for whoever said it on the machine.
+    """
 
     label: Verdict
     note: str
     labelled_at: str
     alert: Alert
+    by: str = ""
     schema: Literal["aemonitor.feedback/v1"] = "aemonitor.feedback/v1"
 
 
@@ -49,6 +53,15 @@ def add_labels(state_dir: Path, labels: Sequence[Label]) -> None:
         raise PermissionDeniedError(f"may not write {path}: {error.strerror}; run it as the daemon's user") from error
     except OSError as error:
         raise CannotCreateError(f"cannot write {path}: {error.strerror}") from error
+
+
+def labels_version(state_dir: Path) -> tuple[int, ...]:
+    """What changes whenever a label is added; empty where there is none yet."""
+    try:
+        file = (state_dir / LABELS_FILE).stat()
+    except FileNotFoundError:
+        return ()
+    return file.st_ino, file.st_size, file.st_mtime_ns
 
 
 def read_labels(state_dir: Path) -> dict[str, Label]:

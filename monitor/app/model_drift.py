@@ -97,6 +97,11 @@ def hint(found: Drifted | None, promise: Limit | None, age_days: float) -> str:
     """One line: the plainest sign that the model no longer fits, if there is one."""
     if found is None:
         return "nothing is known yet: the daemon has not scored with it"
+    return sign_of_drift(found, promise, age_days) or "no sign of drift"
+
+
+def sign_of_drift(found: Drifted, promise: Limit | None, age_days: float) -> str | None:
+    """The plainest sign that the model no longer fits; None where there is none."""
     if promise and found.episodes > most(promise, found.records):
         wanted = two_digits(expected(promise, found.records))
         return f"{found.episodes:,} episodes came where {wanted} were expected: an incident, or drift; then retrain"
@@ -110,7 +115,7 @@ def hint(found: Drifted | None, promise: Limit | None, age_days: float) -> str:
         return f"errors in {printable(field)} are {ratios[field]:.1f} times what they were: retrain if that is normal"
     if age_days > OLD_DAYS:
         return f"the model is {age_days:.0f} days old: retrain"
-    return "no sign of drift"
+    return None
 
 
 def lines(found: Standing) -> Iterator[str]:

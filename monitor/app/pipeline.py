@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,8 @@ from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
 from monitor.deciding.drift import DRIFT, Drift
 from monitor.deciding.episodes import Episodes
+from monitor.deciding.silence import Silence
+from monitor.deciding.storm import Storm
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.reading import Ingest
@@ -35,10 +37,14 @@ STAGES: tuple[str, ...] = ("parse", "encode", "score", "decide")
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024
-SCORES, LIMIT, EPISODES = "", "\0limit", "\0episodes"
+SCORES, LIMIT, EPISODES, STORM = "", "\0limit", "\0episodes", "\0storm"
 """Names, which no feature can have, of what is remembered beside features: the scores that are averaged, the limit that
-follows, and when each key alerted last."""
-OWN = frozenset({SCORES, LIMIT, EPISODES, DRIFT})
+follows, when each key alerted last, and who is in a storm."""
+SUPPRESSED, SUPPRESSED_STORM = "\0suppressed", "\0suppressed storm"
+"""The same of episodes that nobody is told of."""
+SILENCE = "\0silence"
+"""And when records came last."""
+OWN = frozenset({SCORES, LIMIT, EPISODES, STORM, SUPPRESSED, SUPPRESSED_STORM, SILENCE, DRIFT})
 NEWEST_TIME_SECONDS = 1.0
 """How often the event time is looked at for the lag metric: a look costs as much as a few hundred records."""
 
@@ -80,9 +86,13 @@ class Pipeline:
         self.teller = teller
         self.sampler: Sampler | None = None
         self.drift = Drift(self.bundle.version, self.bundle.contents.usual)
-        self._remembering: dict[str, Averaging | Episodes | Adaptation | Drift] = {
+        self._remembering: dict[str, Averaging | Episodes | Storm | Silence | Adaptation | Drift] = {
             SCORES: averaging,
             EPISODES: teller.episodes,
+            STORM: teller.episodes.storm,
+            SUPPRESSED: teller.hidden,
+            SUPPRESSED_STORM: teller.hidden.storm,
+            SILENCE: teller.silence.silence,
             DRIFT: self.drift,
         }
         if isinstance(decider, Adaptation):
@@ -107,6 +117,16 @@ class Pipeline:
     def drifted(self) -> Drifted:
         """How far records have moved away from the model; any thread may ask."""
         return self.drift.now
+
+    @property
+    def suppressing(self) -> Sequence[str]:
+        """What may suppress alerts, by name."""
+        return self.teller.suppressor.names
+
+    def open_episodes(self) -> int:
+        """Episodes that somebody was told of and that are not over; any thread may ask."""
+        episodes = self.teller.episodes
+        return max(0, len(episodes.going_on) - len(episodes.waiting))
 
     def memories(self) -> Mapping[str, Memory]:
         """What is remembered of keys after all that was processed."""
@@ -148,8 +168,8 @@ class Pipeline:
         scores = self._scores(records, matrix)
         clock.append(time.perf_counter())
         scored = Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
-        news, newest = self._decide(scored), self._newest_time(records)
-        resolved = [*news.resolved, *self.teller.ended(newest)]
+        newest = self._newest_time(records)
+        news = self._decide(scored).followed_by(self.teller.ended(newest)).followed_by(self.teller.heard())
         if self.sampler:
             self.sampler.offer(scored)
         self.drift.see(records.ok, matrix.values, self.features.layout.width, self._field_errors, news.begun)
@@ -157,22 +177,38 @@ class Pipeline:
         outcome = Outcome(
             stream=self.stream,
             positions=(Position(raw.origin, raw.next_offset, raw.tail),),
-            counts=replace(count(records), alerts=len(scored.alerting), episodes=news.begun, told=len(news.alerts)),
+            counts=replace(count(records), alerts=len(scored.alerting), episodes=news.begun, told=news.told),
             alerts=news.alerts,
+            suppressed=news.suppressed,
+            withdrawn=news.withdrawn,
+            released=news.released,
+            resolved=news.resolved,
             dead_letters=dead_letters(records, self.teller.alerts.redaction),
             memories=(*remembered, *self._remembered()),
             limit_changes=self.decider.changes(),
-            resolved=resolved,
         )
         seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
         return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], newest, seconds)
 
-    def idle(self) -> Outcome | None:
-        """What there is to commit while nothing comes: the end of episodes."""
-        resolved = self.teller.ended(None)
-        if not resolved:
+    def idle(self, *, ending: bool = False) -> Processed | None:
+        """What there is to commit while nothing comes: what waited to be told, the end of episodes, silence.
+
+        ``ending``: nothing will come, so nothing waits any longer.
+        """
+        news = self.teller.ended(None, at_once=ending).followed_by(self.teller.silent())
+        if not news:
             return None
-        return Outcome(self.stream, (), Counts(), memories=tuple(self._remembered()), resolved=resolved)
+        outcome = Outcome(
+            stream=self.stream,
+            positions=(),
+            counts=Counts(told=news.told),
+            alerts=news.alerts,
+            withdrawn=news.withdrawn,
+            released=news.released,
+            resolved=news.resolved,
+            memories=tuple(self._remembered()),
+        )
+        return Processed(outcome, np.empty(0), np.empty(0), None, {})
 
     def _decide(self, scored: Scored) -> News:
         rows = scored.alerting

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import torch
 
-from monitor.app.benign import benign, paced
+from monitor.app.benign import benign, chosen, paced
 from monitor.app.compose import build_encoders, promise_of
 from monitor.app.gates import episode, feedback, judged, replay
 from monitor.app.gates.contender import Contender, champion
@@ -17,14 +18,17 @@ from monitor.app.gates.contest import Contest
 from monitor.app.places import Places
 from monitor.app.publication import Verdict, published
 from monitor.app.retrain_report import Outcome, Report, report_of
+from monitor.app.silences import SECTION
 from monitor.app.streams import chosen_streams, models_root
 from monitor.app.suspicions import suspicions
+from monitor.app.told import told_records
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import AemonitorError
 from monitor.core.progress import Progress
 from monitor.core.records import RecordBatch
 from monitor.deciding.pace import Pace
+from monitor.deciding.silence import longest_silence
 from monitor.model.device import choose_device
 from monitor.model.history import Epoch
 from monitor.plugins import load_config, resolve_state_dir
@@ -66,20 +70,25 @@ def _outcome(config: Config, name: str, request: Request, clock: Clock, progress
 
 def _retrain(config: Config, name: str, request: Request, clock: Clock, progress: Progress) -> Report:
     """One stream: read, train, try, publish."""
-    stream = paced(config, name, config.streams[name], request.inputs, reservoir=request.reservoir)
+    state_dir, configured = resolve_state_dir(config, os.environ), config.streams[name]
+    kept = chosen(config, name, configured, request.inputs, progress, reservoir=request.reservoir)
+    stream = paced(configured, kept)
+    told = told_records(state_dir, name, stream, kept.period) if len(kept) else None
     device, message = choose_device(config.device)
     places = Places(request.max_records)
-    batches = benign(config, name, stream, request.inputs, progress, reservoir=request.reservoir)
+    batches = benign(config, name, stream, request.inputs, kept, progress)
     records, read, unparsed = gather(places.watch(batches), request.max_records)
-    trained = _trained(name, stream, records, request, device, clock, progress)
+    judging = Judging(stream.score, stream.alert, told)
+    trained = _trained(name, records, stream, judging, device, progress, _time_limit(request, clock))
+    trained = _with_silence(trained, records)
     if stream.alert.adaptive:
         Pace.of(promise_of(stream, trained.contents))  # or say now that no limit can follow with this model
-    state_dir = resolve_state_dir(config, os.environ)
     contest = Contest(
         stream=stream,
         candidate=Contender.of(trained.contents, stream, device),
         champion=champion(config, name, device),
         records=records,
+        told=told,
         unparsed=unparsed / read,
         labelled=feedback.labelled(state_dir, name),
         firing=lambda: episode.firing(state_dir, name, stream.alert.episode_gap_seconds, clock.now()),
@@ -96,24 +105,36 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     )
 
 
+def _with_silence(trained: Trained, records: RecordBatch) -> Trained:
+    """The model with how long its stream may be silent, where the records tell."""
+    seconds = longest_silence(records.times)
+    if seconds is None:
+        return trained
+    sections = {**trained.contents.sections, SECTION: {"seconds": seconds}}
+    return replace(trained, contents=replace(trained.contents, sections=sections))
+
+
+def _time_limit(request: Request, clock: Clock) -> Callable[[], bool]:
+    """Tells whether the time for the epochs is over; it begins now."""
+    begun = clock.monotonic()
+    return lambda: request.max_seconds is not None and clock.monotonic() - begun >= request.max_seconds
+
+
 def _trained(
     name: str,
-    stream: StreamConfig,
     records: RecordBatch,
-    request: Request,
+    stream: StreamConfig,
+    judging: Judging,
     device: torch.device,
-    clock: Clock,
     progress: Progress,
+    over: Callable[[], bool],
 ) -> Trained:
-    begun = clock.monotonic()
-
     def on_epoch(epoch: Epoch) -> bool:
         held_out = "" if epoch.validation_loss is None else f", held out {epoch.validation_loss:.5g}"
         progress(f"{name}: training", epoch.number, stream.model.epochs, f"loss {epoch.loss:.5g}{held_out}")
-        return request.max_seconds is not None and clock.monotonic() - begun >= request.max_seconds
+        return over()
 
     def on_step(step: int, steps: int, loss: float) -> None:
         progress(f"{name}: training the panel", step, steps, f"loss {loss:.5g}")
 
-    judging, encoders = Judging(stream.score, stream.alert), build_encoders(stream)
-    return train(name, records, encoders, stream.model, judging, device, on_epoch, on_step=on_step)
+    return train(name, records, build_encoders(stream), stream.model, judging, device, on_epoch, on_step=on_step)

@@ -11,10 +11,12 @@ from monitor.app.gates.contest import Contest
 from monitor.app.gates.replay import Disagreements
 from monitor.app.gates.trying import Tried, total
 from monitor.app.publication import Verdict
+from monitor.app.silences import SECTION
 from monitor.app.suspicions import Suspicion, listing
 from monitor.core.errors import AemonitorError, TryLaterError
 from monitor.core.limit import Limit
 from monitor.core.model_config import Network
+from monitor.explaining.silences import lasting
 from monitor.model.calibration import method_of
 from monitor.model.history import Candidate
 from monitor.model.trials import Gate
@@ -48,6 +50,7 @@ class Report(msgspec.Struct, frozen=True):
     words. With ``--force`` both are there. ``disagreements`` are with the model in use, None where there is none.
     ``method`` is what scores, ``average`` over how many records; ``limit`` what to expect above ``threshold``.
     ``suspects`` were left out of all of it; ``candidates`` are the bottlenecks tried.
+    ``silent_seconds`` is after how long a silence of the stream is told; None where the records do not tell.
     """
 
     stream: str
@@ -83,6 +86,7 @@ class Report(msgspec.Struct, frozen=True):
     gates: tuple[Gate, ...] = ()
     disagreements: Disagreements | None = None
     out_of_time: bool = False
+    silent_seconds: float | None = None
 
     def text(self) -> str:
         """The report for a person."""
@@ -102,6 +106,7 @@ class Report(msgspec.Struct, frozen=True):
             f"  score      {self._score()}",
             f"  alerts     above {self.threshold:g}" + (f": {self.limit.text()}" if self.limit else ""),
             *([f"             {self.limit.share_text()}"] if self.limit and self.limit.daily else []),
+            *([] if self.silent_seconds is None else [f"  silence    {self._silence(self.silent_seconds)}"]),
             f"  faults     {self.trial.text()}",
             *(f"  left out   {name}: {reason}" for name, reason in self.left_out.items()),
             *(f"  gate       {gate.name}: {'' if gate.passed else 'FAILED: '}{gate.words}" for gate in self.gates),
@@ -109,6 +114,9 @@ class Report(msgspec.Struct, frozen=True):
             self._outcome(),
         ]
         return "\n".join(lines)
+
+    def _silence(self, seconds: float) -> str:
+        return f"told after {lasting(seconds)} without a record"
 
     def _score(self) -> str:
         told = METHODS.get(self.method, self.method)
@@ -211,6 +219,7 @@ def report_of(
         candidates=history.candidates,
         gates=verdict.gates,
         out_of_time=history.out_of_time,
+        silent_seconds=contents.sections.get(SECTION, {}).get("seconds"),
     )
 
 

@@ -15,12 +15,14 @@ import torch
 import monitor
 from monitor import plugins
 from monitor.app.compose import load_pipeline, new_framer
+from monitor.app.desk import LedgerDesk
 from monitor.app.streams import chosen_streams, models_root, reservoirs_root
-from monitor.core.clock import SystemClock
+from monitor.core.clock import Clock, SystemClock
 from monitor.core.config import Config, Plugin, StreamConfig
 from monitor.core.errors import UsageError
 from monitor.core.protocols import Source, SourceContext
 from monitor.core.strict import StrictModel
+from monitor.deciding.suppression import Suppression
 from monitor.ingest.quiet import patient
 from monitor.ledger import Ledger, Recovery
 from monitor.model.device import choose_device
@@ -30,10 +32,11 @@ from monitor.plugins.matching import would_read
 from monitor.reservoir.keeper import Keeper
 from monitor.runtime.daemon import Daemon, Ended
 from monitor.runtime.memory import keep_freed_memory, settle_garbage_collector
-from monitor.runtime.plan import Plan, SinkPlan, StreamPlan
+from monitor.runtime.plan import Plan, ServerPlan, SinkPlan, StreamPlan
 from monitor.runtime.service_manager import ServiceManager
+from monitor.runtime.serving import Serving
 from monitor.telemetry import Telemetry, setup_logging
-from monitor.web import Health
+from monitor.web import AppBuilder, Health, build_app
 
 TURN_BYTES = 2 << 20
 """Read at once: large enough that per-batch costs vanish, small enough to score within tens of milliseconds."""
@@ -61,7 +64,9 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
     telemetry = Telemetry(clock)
     config = watched.load()
     keeper = Keeper(reservoirs_root(config), telemetry, clock)
-    make_plan = partial(_plan, keeper=keeper, streams=streams, once=once, from_stdin=from_stdin)
+    make_plan = partial(
+        _plan, directory=config_path.parent, keeper=keeper, streams=streams, once=once, from_stdin=from_stdin
+    )
     device, message = choose_device(config.device)
     telemetry.build_info(monitor.__version__, platform.python_version(), torch.__version__)
     telemetry.device(str(device), message)
@@ -69,16 +74,17 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
     manager = ServiceManager(os.environ, clock)
     manager.starting("checking the ledger")
     ledger = Ledger.open(plugins.resolve_state_dir(config, os.environ), recovery=recovery_of(config, telemetry))
+    # By the loop that scores and no other: a scorer that hangs is a program that does nothing.
+    health = Health(clock, {"scorer": manager.alive})
     daemon = Daemon(
         plan,
         ledger,
         telemetry,
-        # By the loop that scores and no other: a scorer that hangs is a program that does nothing.
-        Health(clock, {"scorer": manager.alive}),
         clock,
         replan=lambda: make_plan(watched.load()),
         config_changed=watched.changed,
         manager=manager,
+        serving=Serving(telemetry, health, _site(watched, clock)),
     )
     settle_garbage_collector()
     keeper.start()
@@ -89,38 +95,59 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
 
 
 class WatchedConfig:
-    """A configuration file and the content last tried, so that a change is noticed and tried exactly once."""
+    """A configuration file and the content last tried, so that a change is noticed and tried exactly once.
+
+    ``latest`` is the last one that was valid.
+    """
+
+    latest: Config
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: bytes | None = None
+        self._calendars: dict[Path, bytes | None] = {}
 
     def load(self) -> Config:
         """Read and validate; the content counts as tried even when it is refused."""
-        self._seen = self._digest()
-        return load_config(self._path)
+        self._seen = _digest(self._path)
+        self.latest = load_config(self._path)
+        self._calendars = {path: _digest(path) for path in _calendars(self.latest)}
+        return self.latest
 
     def changed(self) -> bool:
-        """Whether the file's content differs from what was last tried; an unreadable file counts as unchanged."""
-        now = self._digest()
-        return now is not None and now != self._seen
-
-    def _digest(self) -> bytes | None:
-        try:
-            return hashlib.blake2b(self._path.read_bytes()).digest()
-        except OSError:
-            return None
+        """Whether the file, or a calendar it names, is not as it was last tried; unreadable ones count as unchanged."""
+        tried = {self._path: self._seen, **self._calendars}
+        changed = [path for path, seen in tried.items() if _digest(path) not in (None, seen)]
+        for path in self._calendars.keys() & changed:
+            self._calendars[path] = _digest(path)
+        return bool(changed)
 
 
-def _plan(config: Config, *, keeper: Keeper, streams: Sequence[str], once: bool, from_stdin: bool) -> Plan:
+def _digest(path: Path) -> bytes | None:
+    try:
+        return hashlib.blake2b(path.read_bytes()).digest()
+    except OSError:
+        return None
+
+
+def _calendars(config: Config) -> list[Path]:
+    rules = [rule for stream in config.streams.values() for rule in stream.alert.suppress]
+    return [rule.calendar for rule in rules if rule.calendar is not None]
+
+
+def _plan(
+    config: Config, *, directory: Path, keeper: Keeper, streams: Sequence[str], once: bool, from_stdin: bool
+) -> Plan:
     chosen = chosen_streams(config, streams)
     if from_stdin and len(chosen) != 1:
         raise UsageError(f"--stdin needs --stream, since there are several streams: {', '.join(chosen)}")
     refuse_feedback(config, chosen)
+    for stream in chosen.values():
+        Suppression(stream.alert.suppress)  # reads the calendars, or says what is wrong with one
     return Plan(
         streams={name: _stream_plan(config, name, stream, keeper, once, from_stdin) for name, stream in chosen.items()},
         sinks=_sink_plans(config, chosen),
-        listen=None if once or config.server.listen == "none" else config.server.listen,
+        server=None if once else _server_plan(config, directory),
         queue_bytes=config.limits.queue_bytes,
         max_batch_records=config.limits.max_batch_records,
         turn_bytes=min(TURN_BYTES, config.limits.queue_bytes // TURNS_QUEUED),
@@ -150,6 +177,20 @@ def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None
                     f"sink {sink_name} writes {path}, which stream {name} reads: each alert would be read as a record; "
                     "write the alerts elsewhere or narrow the stream's `include`"
                 )
+
+
+def _site(watched: WatchedConfig, clock: Clock) -> AppBuilder:
+    """The pages with what the ledger has and people say."""
+    desk = LedgerDesk(lambda: watched.latest, clock)
+    return partial(build_app, desk=desk, clock=clock, version=monitor.__version__)
+
+
+def _server_plan(config: Config, directory: Path) -> ServerPlan | None:
+    server = config.server
+    if server.address is None:
+        return None
+    host, _ = server.address
+    return ServerPlan(server.listen, server.web_config_in(directory), (host, *server.host_names))
 
 
 def _stream_plan(

@@ -6,7 +6,7 @@ import grp
 import os
 import pwd
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from monitor.app.units import setting
@@ -32,12 +32,17 @@ def service_problems(config: Config, environ: Mapping[str, str]) -> list[Problem
         UnavailableError: the service's user does not exist.
         PermissionDeniedError: only root can look as somebody else.
     """
-    (user,) = setting(SANDBOX, "User")
     hidden = list(_hidden(config))
     told = {problem.key_path for problem in hidden}
-    with acting_as(user, setting(SANDBOX, "SupplementaryGroups")):
+    with acting_as_service():
         closed = [problem for problem in unreadable(config) if problem.key_path not in told]
         return [*hidden, *closed, *_write_protected(config, environ)]
+
+
+def acting_as_service() -> AbstractContextManager[None]:
+    """Give the whole process the rights of the service's user and groups, until the end; raises as the above."""
+    (user,) = setting(SANDBOX, "User")
+    return acting_as(user, setting(SANDBOX, "SupplementaryGroups"))
 
 
 @contextmanager

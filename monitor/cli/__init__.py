@@ -30,6 +30,7 @@ COMMANDS = {
     "models": "Show, compare, verify and roll back published models.",
     "state": "Show and repair what the ledger knows.",
     "verify": "Prove that every record read is accounted for.",
+    "web-password": "Hash a password for the web configuration.",
     "systemd": "Install and remove the systemd units.",
     "data": "Make example data, convert images, plant corruptions.",
     "demo": "Make traffic, learn it, plant faults, alert; ends by itself.",

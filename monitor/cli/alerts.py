@@ -22,13 +22,14 @@ def command() -> None:
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
 @click.option("--limit", default=20, show_default=True, help="The newest this many.")
+@click.option("--suppressed", is_flag=True, help="Those that nobody was told of, with the rule that said so.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the sinks get them, and the label.")
-def list_alerts(config: Path, stream: str | None, limit: int, *, as_json: bool) -> None:
+def list_alerts(config: Path, stream: str | None, limit: int, *, suppressed: bool, as_json: bool) -> None:
     """The newest alerts, oldest of them first."""
     from monitor.app.history import alert_lines, labelled_line, labels, short_line
 
     said = labels(config)
-    for line in alert_lines(config, stream, limit):
+    for line in alert_lines(config, stream, limit, suppressed=suppressed):
         click.echo(labelled_line(line, said) if as_json else short_line(line, said))
 
 

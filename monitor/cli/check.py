@@ -77,12 +77,13 @@ def command(
     _refuse(path, samples, stream, both=offline and service)
     try:
         checked = load_config(path)
+        seen = _seen(checked, path.parent, offline=offline, service=service)
     except ConfigError as error:
         if not as_json:
             raise
         click.echo(_json(error.file, (), error.problems, ()))
         raise SystemExit(ExitCode.CONFIG) from None
-    result = _Result(str(path), checked, [*doubts(checked), *_seen(checked, offline=offline, service=service)])
+    result = _Result(str(path), checked, [*doubts(checked), *seen])
     if samples:
         _with_sample(result, stream, samples, as_json=as_json)
     elif as_json:
@@ -91,17 +92,32 @@ def command(
         result.say()
 
 
-def _seen(config: Config, *, offline: bool, service: bool) -> Sequence[Problem]:
-    """What of the files and directories that it names stands in the way."""
+def _seen(config: Config, directory: Path, *, offline: bool, service: bool) -> Sequence[Problem]:
+    """What of the files and directories that it names stands in the way.
+
+    Raises:
+        ConfigError: the web configuration it names is wrong.
+    """
     if offline:
         return ()
     if service:
-        from monitor.app.service_view import service_problems
+        from monitor.app.service_view import acting_as_service, service_problems
 
-        return service_problems(config, os.environ)
+        with acting_as_service():
+            web = _seen_of_web(config, directory)
+        return [*service_problems(config, os.environ), *web]
     from monitor.plugins.surroundings import surroundings
 
-    return surroundings(config, os.environ)
+    return [*surroundings(config, os.environ), *_seen_of_web(config, directory)]
+
+
+def _seen_of_web(config: Config, directory: Path) -> Sequence[Problem]:
+    """What is wrong with the web configuration, which is read with all the server's code, and only if there is one."""
+    if config.server.web_config is None:
+        return ()
+    from monitor.app.web_check import web_problems
+
+    return web_problems(config, directory, os.environ)
 
 
 def _refuse(path: Path, samples: Sequence[str], stream: str | None, *, both: bool) -> None:

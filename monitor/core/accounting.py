@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from monitor.core.alerts import Alert, EpisodeRef
@@ -105,10 +105,24 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A held alert that is sent now. Where there is ``now``, that is how its episode stands.
+
+    Then the sentence of the alert follows that of ``now``.
+    """
+
+    id: str
+    now: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The complete result of a batch of one stream. Committed as a whole or not at all.
 
     ``dropped`` names memories that are no longer of use; they go before ``memories`` are changed.
+    ``suppressed`` is how many records alerted of which nobody is told, by the rule.
+    ``withdrawn`` are the ids of held alerts that will not be sent, ``released`` are sent behind ``alerts``, and
+    ``resolved`` behind these.
     """
 
     stream: str
@@ -119,6 +133,9 @@ class Outcome:
     memories: Sequence[MemoryChange] = ()
     dropped: Sequence[str] = ()
     limit_changes: Sequence[LimitChange] = ()
+    suppressed: Mapping[str, int] = field(default_factory=dict[str, int])
+    withdrawn: Sequence[str] = ()
+    released: Sequence[Release] = ()
     resolved: Sequence[Resolution] = ()
 
 

@@ -61,19 +61,22 @@ class EpisodeRef(msgspec.Struct, frozen=True):
     """The episode that an alert tells, as it stands then: ``id`` is that of the alert that told it first.
 
     ``first`` and ``last`` are the event times of its alerting records, RFC 3339 UTC; ``peak`` is their highest score.
+    ``keys`` is how many different keys alerted: of a storm, many.
     """
 
     id: str
     first: str | None
     last: str | None
     peak: float
+    keys: int = 1
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One anomalous record, or the first of an episode of ``count`` so far.
 
     ``id`` is stable over replays, so a receiver can recognise a repetition. With the ``state`` resolved it is the same
-    alert once more, now that its episode is over.
+    alert once more, now that its episode is over. Two states are never sent: ``held``, until it is clear that it is not
+    one of many, and ``suppressed``; ``suppressed_by`` says by which rule.
     """
 
     schema: str = SCHEMA
@@ -94,6 +97,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     raw: str
     model: ModelRef
     host: str
+    suppressed_by: str | None = None
 
 
 def alert_id(stream: str, file_id: str, epoch: int, offset: int) -> str:

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -20,18 +19,19 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.core.alert_config import AlertConfig
 from monitor.core.input_config import InputConfig
 from monitor.core.model_config import ModelConfig
-from monitor.core.names import did_you_mean, quoted
+from monitor.core.names import quoted
 from monitor.core.redaction import SECRETS, checked
 from monitor.core.reservoir_config import ReservoirConfig
 from monitor.core.strict import StrictModel
+from monitor.core.zones import zone
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 """Names of streams and sinks: they become file names, unit names and label values."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _DEVICE = r"auto|cpu|cuda|cuda:[0-9]{1,3}"
-_PER_DAY = {"hour": 24.0, "day": 1.0, "week": 1 / 7}
 
 MOST_AVERAGED = 100
 """Scores in one average: what is remembered of a key is as large, and what lasts shorter than that disappears."""
@@ -93,38 +93,9 @@ def parse_listen(text: str) -> tuple[str, int] | None:
     return host, int(port)
 
 
-def parse_budget(text: str) -> float:
-    """Alerts a day of ``NUMBER/hour``, ``/day`` or ``/week``.
-
-    >>> parse_budget("5/day"), parse_budget("0.5/hour"), parse_budget("7/week")
-    (5.0, 12.0, 1.0)
-
-    Raises:
-        ValueError: it is none of these; the message is for the user.
-    """
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?/ ?(hour|day|week)", text)
-    if not found or not float(found[1]):
-        raise ValueError(f"expected a number of alerts as in 5/day, 2/hour or 1/week, got {quoted(text)}")
-    return float(found[1]) * _PER_DAY[found[2]]
-
-
-def _budget(text: str) -> str:
-    parse_budget(text)
-    return text
-
-
 def _listen(text: str) -> str:
     parse_listen(text)
     return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a directory of zones an OSError
-        near = did_you_mean(name, available_timezones())
-        raise ValueError(f"there is no time zone {quoted(name)}{near or '; names are like Europe/Berlin'}") from None
-    return name
 
 
 def _device(name: str) -> str:
@@ -151,11 +122,35 @@ class ServerConfig(StrictModel):
         default="127.0.0.1:9464",
         description="Address and port as HOST:PORT; port 0 takes any free one; `none` switches the server off.",
     )
+    web_config: Annotated[Path, Field(strict=False)] | None = Field(
+        default=None,
+        description="File with TLS, users, headers and rates, in the format of the Prometheus exporters; a relative "
+        "path starts from the directory of this file. It is read again whenever it changes.",
+    )
+    host_names: list[str] = Field(
+        default_factory=list[str],
+        description="Names by which a proxy or tunnel on this machine asks for pages; a server on the loopback address "
+        "without users answers to no others but localhost.",
+    )
 
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port; None when the server is off. An empty host is every interface."""
         return parse_listen(self.listen)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine reaches it, as far as the address tells."""
+        if self.address is None:
+            return True
+        try:
+            return ipaddress.ip_address(self.address[0]).is_loopback
+        except ValueError:
+            return self.address[0] == "localhost"
+
+    def web_config_in(self, directory: Path) -> Path | None:
+        """Where the web configuration is; ``directory`` is that of the configuration itself."""
+        return self.web_config and directory / self.web_config
 
 
 class LimitsConfig(StrictModel):
@@ -198,7 +193,7 @@ class TimeConfig(StrictModel):
     format: FieldName | None = Field(
         default=None, description="The format in strptime notation; without it the common formats are recognised."
     )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(zone)] = Field(
         default="UTC", description="The time zone of times that name none, such as Europe/Berlin."
     )
 
@@ -228,76 +223,6 @@ class ScoreConfig(StrictModel):
         description="A score is the mean of so many of its key's last ones; `auto` takes 5 where consecutive benign "
         "records resemble each other, otherwise 1. `l1` scores are exported as they are.",
     )
-
-
-class AlertConfig(StrictModel):
-    """Which scores raise an alert."""
-
-    threshold: float = Field(
-        default=1.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="Scores above this raise an alert; 1 is the worst benign record of `l1`, or the limit of another "
-        "method.",
-    )
-    false_alarm_rate: float = Field(
-        default=0.01,
-        gt=0,
-        lt=1,
-        allow_inf_nan=False,
-        description="Share of the held-out benign records that may score above 1 by any method but `l1`; with too few "
-        "of them, the worst one is the limit.",
-    )
-    budget: Annotated[str, AfterValidator(_budget)] | None = Field(
-        default=None,
-        description="Instead of a threshold: how many false alerts are accepted, as `5/day`, `1/week` or `2/hour`. "
-        "`retrain` sets the limit by held-out benign records, and refuses where there are too few to keep the promise.",
-    )
-    records_per_day: float | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="How many records come in a day, for `budget`; without it their event times tell.",
-    )
-    episode_gap_seconds: float = Field(
-        default=300.0,
-        ge=0,
-        le=1e8,
-        description="Alerts of one key that follow each other within this time are one episode, told and counted once.",
-    )
-    tell: Literal["episodes", "records"] = Field(
-        default="episodes",
-        description="What the sinks get: each episode when it begins, when it turns critical and when it is over, or "
-        "each anomalous record by itself.",
-    )
-    fire_after: int = Field(
-        default=1, ge=1, le=1_000_000, description="An episode is told from so many anomalous records on."
-    )
-    habituation_days: float = Field(
-        default=0.0,
-        ge=0,
-        le=3650,
-        allow_inf_nan=False,
-        description="After an episode the next one of its key is told only if it scores higher, and what counts as "
-        "higher sinks by half in so many days: for sensors, which stay odd for long. 0: every episode is told.",
-    )
-    adaptive: bool = Field(
-        default=False,
-        description="Let the limit follow what lasts for two days or longer, up to twice the calibrated one and never "
-        "below it; `aemonitor models limit` has every change.",
-    )
-
-    @property
-    def budget_per_day(self) -> float | None:
-        """The budget in alerts a day; None when there is none."""
-        return None if self.budget is None else parse_budget(self.budget)
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        for other in ("threshold", "false_alarm_rate"):
-            if self.budget is not None and other in self.model_fields_set:
-                raise ValueError(f"budget and {other} both set the limit; give one of them")
-        return self
 
 
 class StreamConfig(StrictModel):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final, Literal, NamedTuple, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Final, Literal, NamedTuple
 
 from monitor.core.config import Catalog, Config, Feature, Plugin
-from monitor.core.config_messages import faults
 from monitor.core.config_report import Report
 from monitor.core.names import did_you_mean, listed, quoted
 from monitor.core.strict import StrictModel
@@ -16,8 +12,6 @@ from monitor.core.yaml_text import KeyPath, Value, YamlText
 
 NOUNS: Final = {"sources": "source", "parsers": "parser", "encoders": "encoding", "sinks": "sink"}
 """How messages call one plugin of a group."""
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_config(text: YamlText, catalog: Catalog, file: str) -> Config:
@@ -56,7 +50,7 @@ class _Reader:
         if isinstance(root.get("sinks"), dict):
             root["sinks"] = {name: self._plugin("sinks", v, ("sinks", name)) for name, v in root["sinks"].items()}
         self._check_references(root)
-        config = self._checked(Config, root, ())
+        config = self._report.checked(Config, root, ())
         if config is None or self._report:
             self._report.fail()
         return config
@@ -124,22 +118,7 @@ class _Reader:
         if not choice.kind:
             return StrictModel()
         model = self._catalog.options_model(group, choice.kind)
-        return self._checked(model, choice.options, choice.inside, as_json=True) or StrictModel()
-
-    def _checked(
-        self, model: type[Model], value: dict[str, Value], path: KeyPath, *, as_json: bool = False
-    ) -> Model | None:
-        """The value as a model, or None and problems.
-
-        Options are checked as JSON, where a list may stand for a tuple and text for a path, but nothing is converted
-        that a person could have meant otherwise.
-        """
-        try:
-            return model.model_validate_json(json.dumps(value)) if as_json else model.model_validate(value)
-        except ValidationError as error:
-            for fault in faults(error, value, model, lambda at, given: self._report.described((*path, *at), given)):
-                self._report.add(fault.message, (*path, *fault.path), fault.at)
-            return None
+        return self._report.checked(model, choice.options, choice.inside, as_json=True) or StrictModel()
 
     def _check_references(self, root: dict[str, Any]) -> None:
         """Every sink a stream names must be there."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, NoReturn
+import json
+from typing import Literal, NoReturn, TypeVar
 
-from monitor.core.config_messages import described
+from pydantic import BaseModel, ValidationError
+
+from monitor.core.config_messages import described, faults
 from monitor.core.errors import ConfigError, Problem
 from monitor.core.names import quoted
 from monitor.core.yaml_text import KeyPath, Value, YamlText, dotted
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Report:
@@ -30,6 +35,21 @@ class Report:
     def fail(self) -> NoReturn:
         """Raise everything found as a ConfigError, sorted by place."""
         raise ConfigError(self._file, sorted(self._problems, key=lambda p: (p.line, p.column, p.key_path, p.message)))
+
+    def checked(
+        self, model: type[Model], value: dict[str, Value], path: KeyPath, *, as_json: bool = False
+    ) -> Model | None:
+        """The value at ``path`` as a model, or None and problems.
+
+        Options are checked as JSON, where a list may stand for a tuple and text for a path, but nothing is converted
+        that a person could have meant otherwise.
+        """
+        try:
+            return model.model_validate_json(json.dumps(value)) if as_json else model.model_validate(value)
+        except ValidationError as error:
+            for fault in faults(error, value, model, lambda at, given: self.described((*path, *at), given)):
+                self.add(fault.message, (*path, *fault.path), fault.at)
+            return None
 
     def unread(self, path: KeyPath) -> bool:
         """Whether the text has a value at this path that could not be read."""

@@ -97,7 +97,10 @@ def elapsed(before: F64, now: F64) -> F64:
 
 
 def remembered(text: str) -> str:
-    """The text itself, or for a long one a hash that stands for it: what may be kept of hostile data."""
-    if len(text) <= LONGEST:
+    """The text itself, or for a long one a hash that stands for it: what may be kept of hostile data.
+
+    A NUL begins what stands for another thing, so a text that begins so is hashed, too.
+    """
+    if len(text) <= LONGEST and not text.startswith("\0"):
         return text
     return "\0" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

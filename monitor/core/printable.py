@@ -34,6 +34,23 @@ def printable(text: str, limit: int = 200) -> str:
     return _cut(shown[:kept], limit)
 
 
+def printable_json(text: str) -> str:
+    r"""JSON that says the same, with everything invisible written as JSON does; line feeds between its parts stay.
+
+    >>> printable_json('{"a": "\x9b2J"}')
+    '{"a": "\\u009b2J"}'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else _units(one) for one in text)
+
+
+def _units(character: str) -> str:
+    """A character as JSON escapes it: in units of UTF-16."""
+    code = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{code[place : place + 4]}" for place in range(0, len(code), 4))
+
+
 def _shown(character: str) -> str:
     if character.isprintable():
         return character

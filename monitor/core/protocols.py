@@ -209,9 +209,26 @@ class Encoder(Protocol):
 class Sink(Protocol):
     """Delivers alerts. ``build(config)``. Owned by the sender thread.
 
-    ``send`` gets alerts as JSON lines (no newline) in order and returns when they are durable or accepted; it raises
-    UnavailableError to be called again later with the same alerts. ``close`` may be called twice.
+    ``send`` gets alerts as JSON lines (no newline) in order and returns how many of them, from the first on, are
+    durable or accepted, at least one if there is one; it is called again with the rest. A repetition is allowed only
+    of what was not counted, so a receiver that takes alerts one by one is given one a call. It may block for some
+    seconds, but not for ever. It raises UnavailableError to be called again later with the same alerts, or one of
+    ``monitor.core.delivery`` that says more. Nothing that it raises has a secret in its message.
+    ``close`` may be called twice.
     """
 
-    def send(self, alerts: Sequence[bytes]) -> None: ...
+    def send(self, alerts: Sequence[bytes]) -> int: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class RepeatingSink(Protocol):
+    """A sink whose receiver forgets what it is not told again.
+
+    ``repeat`` gets every alert whose episode is not over, up to a number, oldest first: once in the beginning, so that
+    a restart is no gap, and then every ``repeat_seconds``. It raises what ``send`` does; nothing is put aside for it.
+    """
+
+    @property
+    def repeat_seconds(self) -> float: ...
+    def repeat(self, alerts: Sequence[bytes]) -> None: ...

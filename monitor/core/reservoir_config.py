@@ -12,7 +12,7 @@ class ReservoirConfig(StrictModel):
 
     enabled: bool = Field(default=True, description="Keep it; without it `retrain` reads files.")
     max_records: int = Field(
-        default=50_000,
+        default=100_000,
         ge=100,
         le=5_000_000,
         description="Most records kept. Each hour there were any has an equal share, a 24th at the most.",

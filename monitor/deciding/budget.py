@@ -4,11 +4,15 @@ When n benign records and a new one are exchangeable, the new one exceeds the k-
 k / (n + 1), whatever the scores are like (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005).
 Where alerts cluster, the same holds of episodes: with e of them in n records, expect (e + 1) / (n + 1)
 for each new record.
+
+Of a sample that leaves out what was told of, both parts are added: e sampled episodes in the days that the sample
+stands for, and the episodes told in theirs.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -18,12 +22,16 @@ from monitor.core.errors import DataError, TryLaterError
 from monitor.core.limit import Daily, Limit
 from monitor.deciding.held_out import HeldOut
 from monitor.deciding.poisson import mean_quantile, quantile
+from monitor.deciding.told import NOTHING_TOLD, Told
 
 CONFIDENCE = 0.95
 """Of each bound of a long-term average."""
 
 TAIL = 0.025
 """Days in which there are fewer alerts than in the interval of a day, and days in which there are more."""
+
+FURTHEST = 2.0
+"""Episodes that were told of raise a limit to so many times what it is without them: some of them may be attacks."""
 
 MOST_SHARE = 0.1
 """However large a budget is, no more benign records than this are given up to alert: beyond, a score says nothing."""
@@ -46,13 +54,15 @@ def rate_limit(benign: HeldOut, rate: float) -> Limit:
     return _limit("rate", benign, conformal_limit(benign.scores, rate)[0])
 
 
-def fixed_limit(benign: HeldOut, value: float) -> Limit:
+def fixed_limit(benign: HeldOut, value: float, told: Told = NOTHING_TOLD) -> Limit:
     """A given limit, with what is to be expected of it."""
-    return _limit("fixed", benign, value)
+    return _limit("fixed", benign, value, told)
 
 
-def budget_limit(benign: HeldOut, alerts_per_day: float) -> Limit:
+def budget_limit(benign: HeldOut, alerts_per_day: float, told: Told = NOTHING_TOLD) -> Limit:
     """The lowest limit at which no more than ``alerts_per_day`` > 0 episodes a day are expected of benign records.
+
+    ``told`` are those that ``benign`` leaves out.
 
     Raises:
         DataError: it is not known how many records come in a day.
@@ -66,11 +76,29 @@ def budget_limit(benign: HeldOut, alerts_per_day: float) -> Limit:
     days = _days(benign, benign.records_per_day)
     if days * alerts_per_day < 1:
         raise TryLaterError(_too_few(len(benign), days, alerts_per_day))
-    limits = benign.limits
+    alone = _lowest(benign, NOTHING_TOLD, days, alerts_per_day)
+    value = alone if not len(told.scores) else min(_lowest(benign, told, days, alerts_per_day), FURTHEST * alone)
+    return _limit("budget", benign, value, told)
+
+
+def _lowest(benign: HeldOut, told: Told, days: float, alerts_per_day: float) -> float:
+    """The lowest of the scores above which no more is expected in a day."""
+    limits = np.unique(np.concatenate([benign.limits, told.scores]))[::-1]
+    allowed = benign.exceeding(limits) < max(1.0, MOST_SHARE * len(benign))
+    allowed &= _expected(limits, benign, told, days) <= alerts_per_day
+    return float(limits[np.flatnonzero(allowed)[-1]])
+
+
+def _expected(limits: F64, benign: HeldOut, told: Told, days: float) -> F64:
+    """Episodes to be expected in a day above each limit; these fall.
+
+    Above the k-th largest of one kind as many as k of its kind are to be expected, and of the other as many as there
+    are. Any limit counts as one of ``benign`` but where an episode told of has just that score.
+    """
     # Where lower limits join episodes their number falls; that is no reason to go lower.
-    expected = (np.maximum.accumulate(benign.episodes(limits)) + 1) / days
-    allowed = (expected <= alerts_per_day) & (benign.exceeding(limits) < max(1.0, MOST_SHARE * len(benign)))
-    return _limit("budget", benign, float(limits[np.flatnonzero(allowed)[-1]]))
+    sampled = np.maximum.accumulate(benign.episodes(limits))
+    of_told = np.isin(limits, told.scores) & ~np.isin(limits, benign.scores)
+    return (sampled + ~of_told) / days + told.per_day(limits) + of_told / told.days
 
 
 def _days(benign: HeldOut, records_per_day: float) -> float:
@@ -78,7 +106,7 @@ def _days(benign: HeldOut, records_per_day: float) -> float:
     return (len(benign) + 1) / records_per_day
 
 
-def _limit(kind: Literal["budget", "rate", "fixed"], benign: HeldOut, value: float) -> Limit:
+def _limit(kind: Literal["budget", "rate", "fixed"], benign: HeldOut, value: float, told: Told = NOTHING_TOLD) -> Limit:
     """The limit ``value`` with what it costs."""
     at = np.array([value])
     rank, records = int(benign.exceeding(at)[0]) + 1, len(benign)
@@ -86,9 +114,11 @@ def _limit(kind: Literal["budget", "rate", "fixed"], benign: HeldOut, value: flo
     daily = None
     if benign.records_per_day is not None:
         burst = benign.burst(value)
-        daily = _daily(
-            benign.records_per_day, _days(benign, benign.records_per_day), int(benign.episodes(at)[0]), burst
-        )
+        days = _days(benign, benign.records_per_day)
+        daily = _daily(benign.records_per_day, days, int(benign.episodes(at)[0]), burst)
+        if len(told.scores):
+            expected = float(_expected(at, benign, told, days)[0])
+            daily = _with_told(daily, expected, int(told.above(at)[0]), told.days)
     return Limit(kind, value, rank, records, rank / (records + 1), upper, daily)
 
 
@@ -107,6 +137,21 @@ def _daily(records: float, days: float, episodes: int, burst: float) -> Daily:
         low=math.floor(burst * quantile(least, TAIL)),
         high=math.ceil(burst * quantile(most, 1 - TAIL)),
         burst=burst,
+    )
+
+
+def _with_told(sampled: Daily, expected: float, told: int, days: float) -> Daily:
+    """What a day may bring, with the episodes that would be told again among as many as came in ``days``.
+
+    The bounds of both parts are added, which is more than the bound of their sum.
+    """
+    least, most = mean_quantile(told, 1 - CONFIDENCE) / days, mean_quantile(told + 1, CONFIDENCE) / days
+    return replace(
+        sampled,
+        expected=expected,
+        upper=sampled.upper + most,
+        low=sampled.low + math.floor(quantile(least, TAIL)),
+        high=sampled.high + math.ceil(quantile(most, 1 - TAIL)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,11 @@ NOT_TOLD, WARNING, CRITICAL = 0, 1, 2
 
 ID_DIGITS = 8
 """Hex digits of an id that one number holds."""
+
+ID_NUMBERS = 4
+
+NOBODY = "0" * 32
+"""Stands for the id of an alert that is not told."""
 
 
 def worths(scores: F64, limits: F64) -> I64:
@@ -34,7 +39,10 @@ class Episode(NamedTuple):
 
     Times in seconds since 1970; records may come late, so ``last``, the time of the newest alert, need not be ``end``.
     ``peak`` is the highest score. ``told`` is the severity it was told with. ``bar`` is the highest score that was told
-    of the key before, at the time ``bar_at``. ``id`` is that of the alert that told it, in numbers of 32 bits.
+    of the key before, at the time ``bar_at``. ``waits_until``, if it is not 0, is when the sinks get that alert, unless
+    it turns out before that it is one of many. ``spells`` episodes of the key were told since ``spell_at``; ``changed``
+    is 1 where these, or this one, last for so long that this is how things are now. ``id`` is that of the alert that
+    told it, in numbers of 32 bits.
     """
 
     start: float = 0.0
@@ -45,12 +53,21 @@ class Episode(NamedTuple):
     told: float = NOT_TOLD
     bar: float = 0.0
     bar_at: float = 0.0
+    waits_until: float = 0.0
+    spells: float = 0
+    spell_at: float = 0.0
+    changed: float = 0
     id: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     @property
     def going_on(self) -> bool:
         """Whether somebody was told of it, and not yet that it is over."""
         return self.alerts > 0 and self.told > NOT_TOLD
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it was told, and not yet as a change of regime."""
+        return self.told > NOT_TOLD and not self.changed
 
     @property
     def seen(self) -> bool:
@@ -60,7 +77,7 @@ class Episode(NamedTuple):
     @property
     def alert_id(self) -> str:
         """The id of the alert that told it."""
-        return "".join(f"{int(part):0{ID_DIGITS}x}" for part in self.id)
+        return id_of(self.id)
 
     def joined(self, times: F64, scores: F64) -> Episode:
         """The same with some more alerts, [m] > 0."""
@@ -80,8 +97,14 @@ class Episode(NamedTuple):
 
 def of_numbers(numbers: Sequence[float]) -> Episode:
     """The episode that gave out these numbers."""
-    start, end, last, alerts, peak, told, bar, bar_at, *parts = map(float, numbers)
-    return Episode(start, end, last, alerts, peak, told, bar, bar_at, tuple(parts))
+    parts = list(map(float, numbers))
+    return Episode._make([*parts[:-ID_NUMBERS], tuple(parts[-ID_NUMBERS:])])
+
+
+class Ids(Protocol):
+    """The ids of some alerts, each worked out when it is asked for."""
+
+    def __getitem__(self, place: int, /) -> str: ...
 
 
 class Alerting(NamedTuple):
@@ -91,23 +114,40 @@ class Alerting(NamedTuple):
     times: F64
     scores: F64
     limits: F64
-    ids: list[str]
+    ids: Ids
 
     def at(self, places: I64) -> Alerting:
         """Some of them, [k]."""
-        ids = [self.ids[place] for place in places.tolist()]
+        ids = _SomeIds(self.ids, places)
         return Alerting(self.rows[places], self.times[places], self.scores[places], self.limits[places], ids)
 
 
+@dataclass(frozen=True, slots=True)
+class _SomeIds:
+    ids: Ids
+    places: I64
+
+    def __getitem__(self, place: int, /) -> str:
+        return self.ids[int(self.places[place])]
+
+
+Kind = Literal["begun", "worse", "over", "joined"]
+
+
 class Telling(NamedTuple):
-    """Something to tell a person: that an episode is there, or worse than it was told, or ``over``.
+    """Something to tell a person: that an episode has begun, is worse than it was told, or over, or joined a storm.
 
     ``row`` is that of the alert by which it is known, which is another episode's where this one is over.
     """
 
     row: int
     episode: Episode
-    over: bool = False
+    kind: Kind = "begun"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be told of it."""
+        return self.kind in ("over", "joined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +157,23 @@ class Policy:
     ``gap_seconds``: an alert belongs to the episode if it is at most so far from the one before it. ``fire_after``: it
     is told from so many alerts on. ``half_life_seconds``: when it is over, the next one of the key is told only if it
     scores higher, and what counts as higher sinks to the limit by half in each such time; 0: every one is told.
+    ``storm_keys``: so many keys told of within the gap are a storm (0: never). ``hold_seconds``, at most the gap: when
+    somebody was told of a key, the next keys wait for so long to see whether they are many. ``regime_after`` episodes
+    of a key told within ``regime_seconds``, or one that lasts for so long, are a change of regime (0: never): told as
+    such, and over when the key is quiet for so long.
     """
 
     gap_seconds: float = 300.0
     fire_after: int = 1
     half_life_seconds: float = 0.0
+    storm_keys: int = 0
+    hold_seconds: float = 0.0
+    regime_after: int = 0
+    regime_seconds: float = 86_400.0
+
+    def quiet_seconds(self, episode: Episode) -> float:
+        """For how long a key must be quiet for its episode to be over."""
+        return max(self.gap_seconds, self.regime_seconds) if episode.changed else self.gap_seconds
 
     def take(self, episode: Episode, alerts: Alerting) -> tuple[Episode, int, list[Telling]]:
         """Alerts [m] > 0 of a key whose last episode is given.
@@ -134,8 +186,8 @@ class Policy:
             if not self._joins(episode, stretch.times[0]):
                 begun += 1
                 if episode.going_on:
-                    tellings.append(Telling(int(stretch.rows[0]), episode, over=True))
-                episode = self._after(episode, float(stretch.limits[0]))
+                    tellings.append(Telling(int(stretch.rows[0]), episode, "over"))
+                episode = self._after(episode, float(stretch.times[0]), float(stretch.limits[0]))
             episode, told = self._follow(episode, stretch)
             tellings += told
         return episode, begun, tellings
@@ -151,14 +203,17 @@ class Policy:
 
     def _joins(self, episode: Episode, time: float) -> bool:
         """Whether an alert belongs to the episode."""
-        return episode.alerts > 0 and abs(time - episode.last) <= self.gap_seconds
+        return episode.alerts > 0 and abs(time - episode.last) <= self.quiet_seconds(episode)
 
-    def _after(self, before: Episode, limit: float) -> Episode:
-        """The next episode of a key, with nothing in it, after ``before`` is over."""
-        if not before.told:
-            return Episode(bar=before.bar, bar_at=before.bar_at)
-        bar = float(self._bars(before, np.array([before.last]), np.array([limit]))[0])
-        return Episode(bar=max(bar, before.peak), bar_at=before.last)
+    def _after(self, before: Episode, time: float, limit: float) -> Episode:
+        """The next episode of a key, at ``time`` and with nothing in it, after ``before`` is over."""
+        goes_on = before.spells and not before.changed and abs(time - before.spell_at) <= self.regime_seconds
+        spell = (before.spells, before.spell_at) if goes_on else (0, time)
+        bar, bar_at = before.bar, before.bar_at
+        if before.told:
+            bar = max(float(self._bars(before, np.array([before.last]), np.array([limit]))[0]), before.peak)
+            bar_at = before.last
+        return Episode(bar=bar, bar_at=bar_at, spells=spell[0], spell_at=spell[1])
 
     def _bars(self, episode: Episode, times: F64, limits: F64) -> F64:
         """What a score has to exceed for its episode to be told, [m]: at least the limit."""
@@ -171,18 +226,37 @@ class Policy:
     def _follow(self, episode: Episode, alerts: Alerting) -> tuple[Episode, list[Telling]]:
         """The episode after some more alerts of it, [m] > 0, and when it is told.
 
-        That is by the first one that may, and by the first critical one after a warning.
+        That is by the first one that may, by the first critical one after a warning, and once when it is a new regime.
         """
         told, tellings, begin = episode, list[Telling](), 0
         counts = episode.alerts + 1 + np.arange(len(alerts.times))
         worth = worths(alerts.scores, alerts.limits)
         may = (counts >= self.fire_after) & (alerts.scores > self._bars(episode, alerts.times, alerts.limits))
-        while (place := _first(may & (worth > told.told), begin)) is not None:
+        worth[~may], lasts = NOT_TOLD, self._lasts(episode, alerts.times)
+        while (place := _first((worth > told.told) | (lasts & told.may_change), begin)) is not None:
             begin = place + 1
-            told = told._replace(told=float(worth[place]), id=told.id if told.told else _parts(alerts.ids[place]))
+            kind: Kind = "worse" if told.told else "begun"
+            told = self._begun(told, alerts.ids[place]) if kind == "begun" else told
+            told = told._replace(
+                told=max(told.told, float(worth[place])),
+                changed=float(told.changed or (lasts[place] and kind == "worse")),
+            )
             standing = told.joined(alerts.times[:begin], alerts.scores[:begin])
-            tellings.append(Telling(int(alerts.rows[place]), standing))
+            tellings.append(Telling(int(alerts.rows[place]), standing, kind))
         return told.joined(alerts.times, alerts.scores), tellings
+
+    def _begun(self, episode: Episode, alert_id: str) -> Episode:
+        """The episode now that it is told for the first time."""
+        changed = self.regime_after and episode.spells + 1 >= self.regime_after
+        return episode._replace(id=id_parts(alert_id), spells=episode.spells + 1, changed=float(bool(changed)))
+
+    def _lasts(self, episode: Episode, times: F64) -> Bools:
+        """At which of the next alerts [m] of an episode it has lasted so long that it is a change of regime."""
+        if not self.regime_after:
+            return np.zeros(len(times), dtype=np.bool_)
+        begun = np.minimum.accumulate(times if not episode.alerts else np.minimum(times, episode.start))
+        lasts: Bools = times - begun >= self.regime_seconds
+        return lasts
 
 
 def _first(chosen: Bools, begin: int) -> int | None:
@@ -191,5 +265,11 @@ def _first(chosen: Bools, begin: int) -> int | None:
     return begin + int(places[0]) if len(places) else None
 
 
-def _parts(alert_id: str) -> tuple[float, ...]:
+def id_of(parts: Sequence[float]) -> str:
+    """The id that such numbers are."""
+    return "".join(f"{int(part):0{ID_DIGITS}x}" for part in parts)
+
+
+def id_parts(alert_id: str) -> tuple[float, ...]:
+    """An id in numbers, as an episode has it."""
     return tuple(float(int(alert_id[at : at + ID_DIGITS], 16)) for at in range(0, len(alert_id), ID_DIGITS))

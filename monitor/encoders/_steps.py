@@ -15,6 +15,9 @@ from monitor.core.protocols import Finding
 from monitor.encoders._measure import Measure
 from monitor.encoders._scaling import Scaling
 
+LEAST_SPREAD = 1e-12
+"""Variance of a column that differs by more than rounding: a line through less would be as steep as it likes."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -111,5 +114,5 @@ def _line(scaling: Scaling, step: F64, values: F32) -> tuple[float, float]:
     known = np.isfinite(step)
     x, y = values[known].astype(np.float64), np.asarray(scaling.apply(step[known]), dtype=np.float64)
     spread = float(x.var())
-    slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > 0.0 else 0.0
+    slope = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > LEAST_SPREAD else 0.0
     return slope, float(y.mean()) - slope * float(x.mean())

@@ -132,6 +132,10 @@ class Ledger:
             dropped = outbox.prune(connection, self._retention, self._sinks, len(outcome.alerts))
             for stream, count in dropped.items():
                 progress.add_one(connection, stream, outbox.DROPPED, count)
+        for rule, count in outcome.suppressed.items():
+            progress.add_one(connection, outcome.stream, f"{outbox.SUPPRESSED}{rule}", count)
+        outbox.withdraw(connection, outcome.withdrawn, now)
+        outbox.release(connection, outcome.released, now)
         outbox.resolve(connection, outcome.resolved, now)
         if outcome.dead_letters:
             history.bury(connection, outcome.stream, outcome.dead_letters, now)
@@ -208,6 +212,11 @@ class Ledger:
         """Alerts deleted before every sink had taken them, because a sink has been down for very long."""
         return self._totals(stream).get(outbox.DROPPED, 0)
 
+    def suppressed(self, stream: str) -> dict[str, int]:
+        """Alerting records that each rule suppressed."""
+        totals, prefix = self._totals(stream), outbox.SUPPRESSED
+        return {name.removeprefix(prefix): count for name, count in totals.items() if name.startswith(prefix)}
+
     def dead_letter_count(self, stream: str) -> int:
         """Dead letters ever committed; only the newest are kept."""
         return self._totals(stream).get(history.DEAD_LETTERS, 0)
@@ -261,6 +270,14 @@ class Ledger:
         with self._transaction() as connection:
             outbox.acknowledge(connection, sink, sequence)
 
+    def firing(self, streams: Sequence[str], *, within_seconds: float, limit: int) -> list[bytes]:
+        """The newest alerts of these streams that told of episodes which are not over, oldest first.
+
+        Only those committed in the last ``within_seconds``, and ``limit`` at most.
+        """
+        with self._query() as connection:
+            return outbox.firing(connection, streams, self._clock.now() - within_seconds, limit)
+
     def pending_count(self, sink: str, streams: Sequence[str] | None = None) -> int:
         """How many alerts wait for the sink."""
         return self.outbox_state(sink, streams)[0]
@@ -282,15 +299,31 @@ class Ledger:
 
     # -- history -----------------------------------------------------------------------------------------------
 
-    def alerts(self, stream: str | None = None, limit: int = 100, since: float | None = None) -> list[bytes]:
+    def alerts(
+        self,
+        stream: str | None = None,
+        limit: int = 100,
+        since: float | None = None,
+        which: history.Which = "sent",
+    ) -> list[bytes]:
         """Alerts as JSON lines, newest first; ``since`` in seconds since 1970, by the time of their commit."""
         with self._query() as connection:
-            return history.alerts(connection, stream, limit, since)
+            return history.alerts(connection, stream, limit, since, which)
 
     def alert(self, id_prefix: str) -> bytes | None:
         """The alert whose id begins so, None if there is none; UsageError if several do."""
         with self._query() as connection:
             return history.alert(connection, id_prefix)
+
+    def episodes(self, wanted: history.Wanted) -> history.EpisodePage:
+        """A page of what was told, newest first, each episode once."""
+        with self._query() as connection:
+            return history.episodes(connection, wanted)
+
+    def told(self, alert_id: str) -> tuple[bytes, bytes | None, bytes | None] | None:
+        """An alert, that its episode is over, and the last alert that told it is worse; None if there is none."""
+        with self._snapshot() as connection:
+            return history.told(connection, alert_id)
 
     def dead_letters(self, stream: str, limit: int = 100) -> list[DeadLetter]:
         """Records that could not be parsed, newest first."""

@@ -9,11 +9,20 @@ from typing import Any
 
 import msgspec
 
-from monitor.core.accounting import Resolution
+from monitor.core.accounting import Release, Resolution
 from monitor.core.alerts import Alert
 
 DUPLICATES = "duplicate_alerts"
 DROPPED = "dropped_alerts"
+
+SUPPRESSED = "suppressed_by:"
+"""Begins the name of what counts the alerts that a rule suppressed."""
+
+SENT = "state NOT IN ('held', 'suppressed')"
+"""Which alerts the sinks get."""
+
+BY_STORM = "storm"
+"""What suppressed a held alert that was withdrawn."""
 
 PRUNED_PER_ALERT = 4
 """Old rows deleted for each new one: a backlog of old rows shrinks steadily and no commit pays for all of them."""
@@ -34,25 +43,63 @@ def append(connection: sqlite3.Connection, alerts: Sequence[Alert], now: float) 
     program. It is refused rather than raised, because an error here would stop a stream for good at that record, and
     it is counted, so that the fault is visible; whoever receives alerts never gets one twice from it.
     """
-    inserted = sum(
-        connection.execute(
-            "INSERT INTO outbox (id, state, stream, committed_at, body) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (id, state) DO NOTHING",
-            (alert.id, alert.state, alert.stream, now, encoded(alert)),
-        ).rowcount
-        for alert in alerts
-    )
+    inserted = sum(_insert(connection, alert, now) for alert in alerts)
     return len(alerts) - inserted
+
+
+def _insert(connection: sqlite3.Connection, alert: Alert, now: float) -> int:
+    row = connection.execute(
+        "INSERT INTO outbox (id, state, stream, committed_at, body) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (id, state) DO NOTHING",
+        (alert.id, alert.state, alert.stream, now, encoded(alert)),
+    )
+    if row.rowcount and alert.state == "firing" and alert.episode is not None:
+        connection.execute("INSERT INTO firing VALUES (?, ?)", (row.lastrowid, alert.episode.id))
+    return row.rowcount
 
 
 def resolve(connection: sqlite3.Connection, resolutions: Sequence[Resolution], now: float) -> None:
     """Say of alerts that what they told of is over. One that was deleted meanwhile is not told of again."""
     for resolution in resolutions:
+        connection.execute("DELETE FROM firing WHERE episode = ?", (resolution.episode.id,))
         body = connection.execute(
             "SELECT body FROM outbox WHERE id = ? AND state = 'firing'", (resolution.episode.id,)
         ).fetchone()
         if body:
             append(connection, [_resolved(msgspec.json.decode(body[0], type=Alert), resolution)], now)
+
+
+def release(connection: sqlite3.Connection, releases: Sequence[Release], now: float) -> None:
+    """Send held alerts, behind all that were committed before."""
+    for one in releases:
+        alert = _held(connection, one.id)
+        if alert:
+            append(connection, [_standing(alert, one)], now)
+
+
+def withdraw(connection: sqlite3.Connection, ids: Sequence[str], now: float) -> None:
+    """Keep held alerts as suppressed."""
+    for alert_id in ids:
+        alert = _held(connection, alert_id)
+        if alert:
+            append(connection, [msgspec.structs.replace(alert, state="suppressed", suppressed_by=BY_STORM)], now)
+
+
+def _held(connection: sqlite3.Connection, alert_id: str) -> Alert | None:
+    """The held alert of that id, which is held no more."""
+    row = connection.execute(
+        "DELETE FROM outbox WHERE id = ? AND state = 'held' RETURNING body", (alert_id,)
+    ).fetchone()
+    return msgspec.json.decode(row[0], type=Alert) if row else None
+
+
+def _standing(alert: Alert, one: Release) -> Alert:
+    """The alert as it is sent now."""
+    fired = msgspec.structs.replace(alert, state="firing")
+    if one.now is None:
+        return fired
+    summary = f"{one.now.summary}{alert.summary}"
+    return msgspec.structs.replace(fired, count=one.now.count, episode=one.now.episode, summary=summary)
 
 
 def _resolved(alert: Alert, resolution: Resolution) -> Alert:
@@ -116,17 +163,31 @@ def pending(
     """Alerts of these streams (None: of all) behind the sink's cursor, oldest first."""
     condition, values = _of(streams)
     rows = connection.execute(
-        f"SELECT seq, body FROM outbox WHERE seq > ? {condition} ORDER BY seq LIMIT ?",  # noqa: S608 - only marks
+        f"SELECT seq, body FROM outbox WHERE seq > ? AND {SENT} {condition} ORDER BY seq LIMIT ?",  # noqa: S608 - only marks
         (cursor(connection, sink), *values, limit),
     )
     return [(seq, body) for seq, body in rows]
+
+
+def firing(connection: sqlite3.Connection, streams: Sequence[str], since: float, limit: int) -> list[bytes]:
+    """The newest ``limit`` alerts whose episodes are not over, committed after ``since``, oldest first.
+
+    Records that are told each by themselves have no episode and are not among them.
+    """
+    condition, values = _of(streams)
+    rows = connection.execute(
+        f"SELECT body FROM firing JOIN outbox USING (seq) WHERE committed_at > ? {condition} "  # noqa: S608 - only marks
+        "ORDER BY seq DESC LIMIT ?",
+        (since, *values, limit),
+    )
+    return [body for (body,) in rows][::-1]
 
 
 def waiting(connection: sqlite3.Connection, sink: str, streams: Sequence[str] | None) -> tuple[int, float | None]:
     """How many alerts wait for the sink, and when the oldest of them was committed."""
     condition, values = _of(streams)
     count, oldest = connection.execute(
-        f"SELECT count(*), min(committed_at) FROM outbox WHERE seq > ? {condition}",  # noqa: S608 - only marks
+        f"SELECT count(*), min(committed_at) FROM outbox WHERE seq > ? AND {SENT} {condition}",  # noqa: S608 - only marks
         (cursor(connection, sink), *values),
     ).fetchone()
     return count, oldest
@@ -160,12 +221,17 @@ def prune(connection: sqlite3.Connection, retention: Retention, sinks: Sequence[
     delivered = min((cursor(connection, sink) for sink in sinks), default=newest)
     done = min(newest - retention.max_alerts, first - 1 + step, delivered)
     if done >= first:
-        connection.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
+        _delete(connection, done)
     lost = min(newest - retention.max_pending, first - 1 + step)
     if lost < first:
         return {}
     dropped = dict(
         connection.execute("SELECT stream, count(*) FROM outbox WHERE seq <= ? GROUP BY stream", (lost,)).fetchall()
     )
-    connection.execute("DELETE FROM outbox WHERE seq <= ?", (lost,))
+    _delete(connection, lost)
     return dropped
+
+
+def _delete(connection: sqlite3.Connection, seq: int) -> None:
+    for table in ("outbox", "firing"):
+        connection.execute(f"DELETE FROM {table} WHERE seq <= ?", (seq,))  # noqa: S608 - our own names

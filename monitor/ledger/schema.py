@@ -17,7 +17,7 @@ from types import MappingProxyType
 from monitor.core.errors import StateError
 from monitor.ledger.seals import SEALED, reseal
 
-VERSION = 3
+VERSION = 4
 
 MEMORIES = """
 CREATE TABLE memories (
@@ -58,6 +58,10 @@ CREATE TABLE limit_changes (
 );
 CREATE INDEX limit_changes_stream ON limit_changes (stream, seq);
 """
+FIRING = """
+CREATE TABLE firing (seq INTEGER PRIMARY KEY, episode TEXT NOT NULL);
+CREATE INDEX firing_episode ON firing (episode);
+"""
 
 TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -79,6 +83,7 @@ CREATE INDEX dead_letters_stream ON dead_letters (stream, seq, bytes);
 {MEMORIES}
 {RANGES}
 {LIMIT_CHANGES}
+{FIRING}
 """
 
 
@@ -99,7 +104,7 @@ SEALS = "".join(
     [SETTLED, *map(_sealed, ("files", "counters", "cursors"), (FILES, COUNTERS, CURSORS)), RANGES, LIMIT_CHANGES]
 )
 
-MIGRATIONS: Mapping[int, str] = MappingProxyType({1: MEMORIES, 2: SEALS})
+MIGRATIONS: Mapping[int, str] = MappingProxyType({1: MEMORIES, 2: SEALS, 3: FIRING})
 """``MIGRATIONS[n]`` turns a file of version n into one of version n + 1. Texts they share with ``TABLES`` are frozen:
 whoever changes one of those tables gives the migration a copy of the old text."""
 

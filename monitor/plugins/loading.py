@@ -9,7 +9,8 @@ from pathlib import Path
 
 from monitor.core.config import Config
 from monitor.core.config_reading import read_config
-from monitor.core.errors import ConfigError, NoInputError, PermissionDeniedError, Problem
+from monitor.core.config_text import MAX_CONFIG_BYTES, config_text
+from monitor.core.errors import NoInputError, PermissionDeniedError
 from monitor.core.strict import StrictModel
 from monitor.core.yaml_text import read_yaml
 from monitor.plugins import finding
@@ -18,8 +19,6 @@ DEFAULT_CONFIG = Path("/etc/aemonitor/aemonitor.yaml")
 DEFAULT_STATE_DIR = Path("/var/lib/aemonitor")
 STDIN = "-"
 STDIN_NAME = "<stdin>"
-MAX_CONFIG_BYTES = 4 * 1024 * 1024
-"""A larger file is refused: it is not a configuration. A thousand streams of ten features take a tenth of it."""
 
 
 class InstalledPlugins:
@@ -52,16 +51,7 @@ def load_config(path: Path | str, environ: Mapping[str, str] | None = None) -> C
         PermissionDeniedError: it must not be read.
     """
     name = STDIN_NAME if str(path) == STDIN else str(path)
-    data = _read(path)
-    if len(data) > MAX_CONFIG_BYTES:
-        raise ConfigError(name, [Problem(f"larger than {MAX_CONFIG_BYTES:,} bytes; this is not a configuration")])
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line, column = before.count(b"\n") + 1, len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
-        raise ConfigError(name, [Problem("the file is not UTF-8 text here", "", line, column)]) from error
-    return load_config_text(text, name, environ)
+    return load_config_text(config_text(_read(path), name), name, environ)
 
 
 def load_config_text(text: str, name: str, environ: Mapping[str, str] | None = None) -> Config:

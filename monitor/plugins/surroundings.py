@@ -20,9 +20,14 @@ from monitor.plugins.matching import matches, patterns
 FILES_LOOKED_AT = 1000
 """Of the files a pattern matches, this many are tried: enough to see what is wrong, quick among millions."""
 
+ANYONE = (
+    "whoever reaches this address may read the alerts with their raw records; listen on 127.0.0.1, or set "
+    "`server.web_config` (docs/howto/https.md)"
+)
+
 
 def doubts(config: Config) -> list[Problem]:
-    """What is allowed but hardly meant: idle sinks, silent streams, features of a time that no record has."""
+    """What is allowed but hardly meant: pages for all, idle sinks, silent streams, features of a time no record has."""
     used = {name for stream in config.streams.values() for name in stream.sinks}
     idle = [
         Problem("no stream sends alerts to this sink", f"sinks.{name}") for name in config.sinks if name not in used
@@ -38,7 +43,8 @@ def doubts(config: Config) -> list[Problem]:
         for name, stream in config.streams.items() if stream.time is None
         for feature in stream.features.values() if _reads_no_field(feature)
     ]  # fmt: skip
-    return [*silent, *timeless, *idle]
+    exposed = [] if config.server.is_local or config.server.web_config else [Problem(ANYONE, "server.listen")]
+    return [*exposed, *silent, *timeless, *idle]
 
 
 def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:

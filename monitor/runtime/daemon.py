@@ -14,7 +14,7 @@ from datetime import datetime
 
 from monitor.core.accounting import Counts, Position
 from monitor.core.clock import Clock
-from monitor.core.errors import AemonitorError, BundleError, TryLaterError, UnavailableError
+from monitor.core.errors import AemonitorError, BundleError, ConfigError, TryLaterError, UnavailableError
 from monitor.core.protocols import SourceContext
 from monitor.ledger import Ledger
 from monitor.model.calibration import method_of
@@ -25,10 +25,10 @@ from monitor.runtime.reader import Reader, StreamInput
 from monitor.runtime.scorer import Scorer
 from monitor.runtime.sender import Sender
 from monitor.runtime.service_manager import ServiceManager
+from monitor.runtime.serving import Serving
 from monitor.runtime.signals import Signals
 from monitor.runtime.throughput import Throughput
 from monitor.telemetry import Telemetry
-from monitor.web import Health, Server
 
 TICK_SECONDS = 0.25
 MODEL_POLL_SECONDS = 1.0
@@ -61,21 +61,22 @@ class Daemon:
         plan: Plan,
         ledger: Ledger,
         telemetry: Telemetry,
-        health: Health,
         clock: Clock,
         *,
         replan: Callable[[], Plan],
         config_changed: Callable[[], bool],
         manager: ServiceManager,
+        serving: Serving,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._telemetry = telemetry
-        self._health = health
+        self._health = health = serving.health
         self._clock = clock
         self._replan = replan
         self._config_changed = config_changed
         self._manager = manager
+        self._serving = serving
         self._throughput = Throughput(clock)
         self._inputs: dict[str, StreamInput] = {}
         self._tried: dict[str, str] = {}  # the version last tried of each stream, taken up or refused
@@ -109,19 +110,17 @@ class Daemon:
         Raises:
             TryLaterError: no stream has a model to score with.
         """
-        server = Server(self._plan.listen, self._telemetry, self._health) if self._plan.listen else None
         try:
+            self._serving.prepare(self._plan.server)  # first of all: a wrong or busy address is known at once
             with self._signals:
                 self._begin()
-                if server:
-                    server.start()
-                self._telemetry.started(server.url if server else None)
+                self._serving.change_over()
+                self._telemetry.started(self._serving.url)
                 self._supervise()
                 return self._finish()
         finally:
             self._halt()
-            if server:
-                server.stop()
+            self._serving.stop()
             self._ledger.close()
 
     # -- start and supervision ---------------------------------------------------------------------------------
@@ -133,7 +132,7 @@ class Daemon:
         if self._refused and (self._plan.once or not self._inputs):
             raise self._no_model()
         self._ledger.register(list(self._plan.sinks))
-        self._start_senders()
+        self._start_senders(self._new_senders(self._plan))
         self._health.not_ready(STARTING, "the files there are have not been noted yet")
         self._scorer.start()
         self._reader.start()
@@ -155,6 +154,7 @@ class Daemon:
                 self._signals.reload.clear()
                 self._reload()
             if now >= next_config:
+                self._serving.refresh()
                 next_config = now + CONFIG_POLL_SECONDS
             if now >= next_models:
                 self._take_up_models()
@@ -187,7 +187,7 @@ class Daemon:
         self._tried[stream.name] = version
         try:
             pipeline = stream.load()
-        except (BundleError, TryLaterError) as error:
+        except (BundleError, TryLaterError, ConfigError) as error:  # of the configuration: a calendar it names
             self._refused[stream.name] = error
             self._telemetry.stream(stream.name).model_refused(version, error)
             if stream.name not in self._inputs:
@@ -218,7 +218,10 @@ class Daemon:
             high=contents.calibration.high,
             limit=pipeline.promise,
         )
+        totals = dict.fromkeys(pipeline.suppressing, 0) | self._ledger.suppressed(stream)
+        self._telemetry.stream(stream).suppression(totals)
         self._telemetry.stream(stream).watch_drift(pipeline.drifted)
+        self._telemetry.stream(stream).watch_episodes(pipeline.open_episodes)
 
     def _take_up_models(self) -> None:
         """Swap in what has been published since; a refused version is tried once and the old model goes on."""
@@ -262,13 +265,17 @@ class Daemon:
         try:
             plan = self._replan()
             pipelines = {name: stream.load() for name, stream in plan.streams.items()}
+            self._serving.prepare(plan.server)
             if plan.sinks.keys() != self._plan.sinks.keys():
                 self._ledger.register(list(plan.sinks))
+            senders = self._new_senders(plan)
             self._settle(self._reopened(plan))
         except AemonitorError as error:
+            self._serving.discard()
             self._telemetry.config_reloaded(ok=False, reason=str(error))
             return
-        self._change_over(plan, pipelines)
+        self._change_over(plan, pipelines, senders)
+        self._serving.change_over()
         self._telemetry.config_reloaded(ok=True, reason="")
 
     def _reopened(self, plan: Plan) -> list[str]:
@@ -295,7 +302,7 @@ class Daemon:
                     f"what was read could not be committed within {patience:g} seconds; reload again (SIGHUP) later"
                 )
 
-    def _change_over(self, plan: Plan, pipelines: dict[str, ModelPipeline]) -> None:
+    def _change_over(self, plan: Plan, pipelines: dict[str, ModelPipeline], senders: dict[str, Sender]) -> None:
         """Take the plan up; the reader is paused and nothing waits to be scored of streams that are opened anew."""
         for name in self._reopened(plan):
             self._inputs.pop(name).source.close()
@@ -306,21 +313,32 @@ class Daemon:
         self._flow.keep_one_in = plan.keep_one_in
         for name, stream in plan.streams.items():
             self._adopt(stream, pipelines[name])
-        self._start_senders()
+        self._start_senders(senders)
         self._reader.replace(list(self._inputs.values()))
 
-    def _start_senders(self) -> None:
-        """Start what the plan has and does not run yet; stop what it no longer has or has with other options."""
-        changed = [n for n, (options, _) in self._senders.items() if options != _signature(self._plan.sinks.get(n))]
-        leaving = {name: self._senders.pop(name)[1] for name in changed}
-        for sender in leaving.values():
-            sender.stop()
-        for name, sink in self._plan.sinks.items():
-            if name not in self._senders:
-                sender = Sender(sink, self._ledger, self._telemetry, self._thread_failed, leaving.get(name))
-                self._senders[name] = (_signature(sink), sender)
-                self._telemetry.sink(name)
-                sender.start()
+    def _new_senders(self, plan: Plan) -> dict[str, Sender]:
+        """One for each sink that is new or has other options; none of them is started.
+
+        Raises:
+            AemonitorError: a sink cannot be used; what a sink opens for good it opens with its first alert.
+        """
+        return {
+            name: Sender(sink, self._ledger, self._telemetry, self._thread_failed, self._running(name))
+            for name, sink in plan.sinks.items()
+            if name not in self._senders or self._senders[name][0] != _signature(sink)
+        }
+
+    def _running(self, name: str) -> Sender | None:
+        return self._senders[name][1] if name in self._senders else None
+
+    def _start_senders(self, senders: dict[str, Sender]) -> None:
+        """Start these; stop what the plan no longer has or has with other options."""
+        for name in [n for n, (options, _) in self._senders.items() if options != _signature(self._plan.sinks.get(n))]:
+            self._senders.pop(name)[1].stop()
+        for name, sender in senders.items():
+            self._senders[name] = (_signature(self._plan.sinks[name]), sender)
+            self._telemetry.sink(name)
+            sender.start()
 
     # -- stop --------------------------------------------------------------------------------------------------
 

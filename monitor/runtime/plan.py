@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from monitor.core.drifted import Drifted
@@ -23,7 +24,10 @@ class ModelPipeline(BatchProcessor, Protocol):
     def threshold(self) -> float: ...
     @property
     def promise(self) -> Limit | None: ...
+    @property
+    def suppressing(self) -> Sequence[str]: ...
     def drifted(self) -> Drifted: ...
+    def open_episodes(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,15 @@ class SinkPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """The HTTP server: where it listens, the file with TLS and users, by what other names it may be asked for."""
+
+    listen: str
+    web_config: Path | None = None
+    host_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything the daemon runs. ``keep_one_in``: of so many records one is scored under overload; 1 = all of them.
 
@@ -64,7 +77,7 @@ class Plan:
 
     streams: Mapping[str, StreamPlan]
     sinks: Mapping[str, SinkPlan]
-    listen: str | None
+    server: ServerPlan | None
     queue_bytes: int
     max_batch_records: int
     turn_bytes: int

@@ -19,6 +19,9 @@ from monitor.web import Health
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
 
+IDLE_SECONDS = 1.0
+"""How often streams are asked for what time alone brings while others are busy."""
+
 
 class Result(Protocol):
     """What a pipeline says of one batch."""
@@ -38,13 +41,14 @@ class Result(Protocol):
 class BatchProcessor(Protocol):
     """A stream's data path with one model.
 
-    ``idle`` gives what has come to be known while nothing was processed, None if there is no such thing.
+    ``idle`` gives what has come to be known while nothing was processed, None if there is no such thing; ``ending``
+    says that nothing more will come.
     ``memories`` is what it remembers of keys after all that it processed, by name. ``take_over`` goes on with what
     another held, and says of each that it cannot use why not.
     """
 
     def process(self, raw: RawBatch) -> Result: ...
-    def idle(self) -> Outcome | None: ...
+    def idle(self, *, ending: bool = False) -> Result | None: ...
     def memories(self) -> Mapping[str, Memory]: ...
     def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]: ...
 
@@ -90,6 +94,7 @@ class Scorer(threading.Thread):
         self._dropped: dict[str, set[str]] = {}  # by stream: memories that go with the next commit
         self._lock = threading.Lock()  # held while a batch is processed: a swap waits for its end
         self._ending = threading.Event()
+        self._idle_due = 0.0  # monotonic seconds
         self.totals = Counts()  # of this run
 
     def swap(self, pipelines: Mapping[str, BatchProcessor]) -> None:
@@ -127,8 +132,9 @@ class Scorer(threading.Thread):
                 taken = self._queue.take(self._max_records, timeout_seconds=0.25)
                 if taken:
                     self._batch(taken)
-                else:
+                if not taken or self._clock.monotonic() >= self._idle_due:
                     self._idle()
+            self._idle(ending=True)
         except BaseException as error:
             self._failed(error)
             raise
@@ -146,12 +152,13 @@ class Scorer(threading.Thread):
         self._telemetry.committed(seconds)
         self._queue.done(taken)
 
-    def _idle(self) -> None:
+    def _idle(self, *, ending: bool = False) -> None:
+        self._idle_due = self._clock.monotonic() + IDLE_SECONDS
         with self._lock:
-            outcomes = [outcome for pipeline in self._pipelines.values() if (outcome := pipeline.idle())]
-        if outcomes and self._commit(outcomes) is not None:
-            for outcome in outcomes:
-                self._committed(outcome.stream, outcome.positions)
+            found = [result for pipeline in self._pipelines.values() if (result := pipeline.idle(ending=ending))]
+        if found and self._commit([result.outcome for result in found]) is not None:
+            for result in found:
+                self._report(result)
 
     def _drops(self) -> list[Outcome]:
         """What is to be committed before anything of the pipelines that did not take it over."""
@@ -191,8 +198,10 @@ class Scorer(threading.Thread):
             l1=result.l1,
             dead_letters=len(outcome.dead_letters),
         )
+        stream.suppressed(outcome.suppressed)
         for alert in outcome.alerts:
-            stream.alert(alert.summary, alert.severity)
+            if alert.state != "suppressed":
+                stream.alert(alert.summary, alert.severity, alert.id, alert.score.value)
         for change in outcome.limit_changes:
             stream.threshold_moved(change.old, change.new, change.reason)
         self.totals += outcome.counts

@@ -54,11 +54,12 @@ class CodeBook:
         A row's number is written over the last digits of its squared distance, which are as large as integers as they
         are as numbers: so the least of them, which costs a tenth of the place of the least, tells the row.
         """
-        squared = torch.addmm(self.squares, x, self.rows.t(), alpha=-2) + (x * x).sum(1, keepdim=True)
+        squared = torch.addmm(self.squares, x, self.rows.t(), alpha=-2)
+        squared += (x * x).sum(1, keepdim=True)
         digits = (1 << (len(self.rows) - 1).bit_length()) - 1
-        numbered = (
-            squared.clamp(min=0).view(torch.int32) & ~digits | torch.arange(len(self.rows), device=x.device).int()
-        )
+        # In place: each of these passes goes over a number for every record and row of the book.
+        numbered = squared.clamp_(min=0).view(torch.int32).bitwise_and_(~digits)
+        numbered |= torch.arange(len(self.rows), dtype=torch.int32, device=x.device)
         return (numbered.view(len(x), BLOCKS, -1).amin(2) & digits).long()
 
     def to(self, device: torch.device) -> CodeBook:

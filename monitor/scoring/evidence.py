@@ -58,7 +58,7 @@ class Evidence:
 
     def residuals(self, z: Tensor) -> Tensor:
         """What the panel does not reproduce of the detector's columns, [n, seen], with its sign."""
-        return z - self.panel.mean(z, z.new_zeros(len(z), self._flags))
+        return z - self.panel.mean(z)
 
     def expected(self, x: Tensor) -> Tensor:
         """What the other features say of each: network columns [features, width] of one record ``x`` [width].

@@ -120,8 +120,12 @@ class Lens:
 
 def bent(spreads: Tensor) -> Tensor:
     """Distances as they are up to ``BEND`` of them, and as ``BEND (1 + ln(distance / BEND))`` beyond."""
-    far = BEND * (1 + torch.log((spreads.abs() / BEND).clamp(1, FARTHEST)))
-    return torch.where(spreads.abs() <= BEND, spreads, torch.copysign(far, spreads))
+    made = spreads.clone()
+    far = spreads.abs() > BEND  # few are
+    beyond = spreads[far]
+    if len(beyond):
+        made[far] = torch.copysign(BEND * (1 + torch.log((beyond.abs() / BEND).clamp(max=FARTHEST))), beyond)
+    return made
 
 
 def straight(z: Tensor) -> Tensor:

@@ -62,16 +62,19 @@ class Panel:
         return [*self.weights, *self.biases]
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """What every member makes of its input: [members, n, seen] of [members, n, seen + flags]."""
+        """What every member makes of its input: [members, n, seen] of [members, n, seen + flags], or without flags."""
         last = len(self.weights) - 1
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight)
+            x = torch.baddbmm(bias, x, weight[:, : x.shape[2]])
             x = x if index == last else torch.nn.functional.gelu(x)
         return x
 
-    def mean(self, z: Tensor, flags: Tensor) -> Tensor:
-        """The mean reconstruction [n, seen] of ``z`` [n, seen] with ``flags`` [n, padded features] hidden."""
-        x = torch.cat([z, flags], 1)
+    def mean(self, z: Tensor, flags: Tensor | None = None) -> Tensor:
+        """The mean reconstruction [n, seen] of ``z`` [n, seen] with ``flags`` [n, padded features] hidden, or nothing.
+
+        Where nothing is hidden the weights of the flags are left out, as what they multiply is 0.
+        """
+        x = z if flags is None else torch.cat([z, flags], 1)
         return self.reconstruct(x.expand(self.members, -1, -1)).mean(0)
 
     def to(self, device: torch.device) -> Panel:

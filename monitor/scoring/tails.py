@@ -44,6 +44,29 @@ class Tails:
         beyond = torch.log(errors / last).clamp(min=0) * self.slopes
         return (between(errors, self.knots, self.bans) + beyond).clamp(max=MOST)
 
+    def highest(self, errors: Tensor, least: float) -> Tensor:
+        """The highest bans of each row of ``errors`` [n, columns], or ``least`` where none is higher, [n].
+
+        Only errors that may be so rare are looked at: of forty columns one or two a row.
+        """
+        row, column = (errors > self._bounds(least)[:, 0]).nonzero(as_tuple=True)
+        found = errors[row, column]
+        knots, levels, last = self.knots[column], self.bans[column], self.knots[column, -1]
+        place = (knots <= found[:, None]).sum(1, keepdim=True).sub_(1).clamp_(0, knots.shape[1] - 2)
+        low, high, start, stop = (each.gather(1, place + more)[:, 0] for each in (knots, levels) for more in (0, 1))
+        bans = _line(found, low, high, start, stop) + torch.log(found / last).clamp(min=0) * self.slopes[column]
+        return errors.new_full((len(errors),), least).scatter_reduce_(0, row, bans.clamp(max=MOST), "amax")
+
+    def _bounds(self, least: float) -> Tensor:
+        """Errors up to which no bans are higher than ``least``, [columns, 1]."""
+        reached = torch.searchsorted(self.bans, self.bans.new_full((len(self.bans), 1), least), right=True) - 1
+        bounds = self.knots.gather(1, reached.clamp(min=0))
+        following = self.knots.gather(1, (reached + 1).clamp(max=self.knots.shape[1] - 1))
+        # Of equal knots the last one says how rare that error is.
+        tied = (following == bounds) & (reached + 1 < self.knots.shape[1])
+        below = torch.nextafter(bounds, bounds.new_tensor(-1.0))
+        return torch.where(tied, below, bounds).masked_fill_(reached < 0, -1.0)
+
     def to(self, device: torch.device) -> Tails:
         """The same on another device."""
         return Tails(self.knots.to(device), self.bans.to(device), self.slopes.to(device))
@@ -62,8 +85,11 @@ def between(x: Tensor, knots: Tensor, levels: Tensor) -> Tensor:
     column = torch.arange(len(knots), device=x.device)
     place = torch.searchsorted(knots, x.t().contiguous(), right=True).t() - 1
     place = place.clamp(0, knots.shape[1] - 2)
-    low, high = knots[column, place], knots[column, place + 1]
-    start, stop = levels[column, place], levels[column, place + 1]
+    return _line(x, knots[column, place], knots[column, place + 1], levels[column, place], levels[column, place + 1])
+
+
+def _line(x: Tensor, low: Tensor, high: Tensor, start: Tensor, stop: Tensor) -> Tensor:
+    """From ``start`` at ``low`` to ``stop`` at ``high``, constant outside."""
     return start + ((x - low) / (high - low).clamp(min=1e-30)).clamp(0, 1) * (stop - start)
 
 

@@ -36,8 +36,11 @@ class Rarities:
 
     def of(self, errors: Errors) -> tuple[Tensor, Tensor]:
         """Bans of the errors of records as a whole, [n, 1], and of their features, [n, features]."""
-        whole = self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))
-        return whole, self.fields.rarity(errors.fields)
+        return self.of_whole(errors), self.fields.rarity(errors.fields)
+
+    def of_whole(self, errors: Errors) -> Tensor:
+        """Bans of the errors of records as a whole, [n, 1]."""
+        return self.whole.rarity((errors.whole / self.means).sum(1, keepdim=True))
 
     def surprises(self, novelty: Tensor) -> tuple[Tensor, Tensor]:
         """The same of novelty [n, features]."""
@@ -70,10 +73,17 @@ class Verdict:
 
     def rarity(self, errors: Errors, novelty: Tensor) -> Tensor:
         """Bans [n] of records with these errors and novelty [n, features]; higher is more anomalous, >= 0."""
-        return self.both(errors, novelty)[0]
+        corrected = log10(max(1, novelty.shape[1]))
+        record = self.rarities.of_whole(errors)[:, 0]
+        # No record has less than 0 bans, so what a feature has to say counts from the correction on.
+        bans = torch.maximum(record, self.rarities.fields.highest(errors.fields, corrected) - corrected)
+        rows = (novelty > 0).any(1).nonzero()[:, 0]  # few among benign records
+        if len(rows):
+            bans[rows] = self.both(Errors(errors.whole[rows], errors.fields[rows]), novelty[rows])[0]
+        return bans
 
     def both(self, errors: Errors, novelty: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and beside it the bans of each feature, [n, features]."""
+        """The same but for the last bits, and beside it the bans of each feature, [n, features]."""
         record, by_field = self.rarities.of(errors)
         rows = (novelty > 0).any(1).nonzero()[:, 0]  # few among benign records
         if len(rows):

@@ -17,6 +17,7 @@ from monitor.core.durable import sync_directory
 from monitor.core.errors import AemonitorError, CannotCreateError, PermissionDeniedError, UnavailableError
 from monitor.core.protocols import Sink
 from monitor.core.strict import StrictModel
+from monitor.sinks._formats import DESCRIPTION, FORMATS, Format
 
 EXAMPLE = """\
 path: alerts.jsonl   # an absolute path, so that it does not depend on where the program was started
@@ -39,6 +40,7 @@ class Config(StrictModel):
         default=True,
         description="Flush to the disk before an alert counts as delivered; without it a power cut may cost alerts.",
     )
+    format: Format = Field(default="native", description=DESCRIPTION)
 
 
 def build(config: Config) -> Sink:
@@ -48,7 +50,7 @@ def build(config: Config) -> Sink:
         CannotCreateError: the directory does not exist, or the path is not a regular file.
         PermissionDeniedError: the file may not be written.
     """
-    return StandardOutput() if config.path == "-" else JsonLinesFile(config)
+    return StandardOutput(config) if config.path == "-" else JsonLinesFile(config)
 
 
 class JsonLinesFile:
@@ -65,17 +67,18 @@ class JsonLinesFile:
     def __init__(self, config: Config) -> None:
         self._path = Path(config.path)
         self._sync = config.sync
+        self._write = FORMATS[config.format].write
         self._fd: int | None = None
         self._written: list[bytes] = []  # lines at the file's end that the sender may send again, oldest first
         self._opened_now = False  # nothing has been sent since the file was opened
         os.close(_open(self._path))
 
-    def send(self, alerts: Sequence[bytes]) -> None:
+    def send(self, alerts: Sequence[bytes]) -> int:
         if not alerts:
-            return
+            return 0
         try:
             fd = self._current()
-            lines = self._not_yet_written(alerts)
+            lines = self._not_yet_written([self._write(alert) for alert in alerts])
             _append(fd, lines, sync=self._sync)
             if os.fstat(fd).st_nlink == 0:
                 # Deleted while we wrote, as a rotation that compresses does; whether it saw the lines is unknown.
@@ -86,6 +89,7 @@ class JsonLinesFile:
             raise UnavailableError(f"{self._path}: cannot write: {error.strerror}") from error
         except (CannotCreateError, PermissionDeniedError) as error:
             raise UnavailableError(str(error)) from error  # it was usable before, so it may be again
+        return len(alerts)
 
     def close(self) -> None:
         if self._fd is not None:
@@ -104,29 +108,33 @@ class JsonLinesFile:
                 sync_directory(self._path.parent)
         return self._fd
 
-    def _not_yet_written(self, alerts: Sequence[bytes]) -> Sequence[bytes]:
-        """Leave out the leading alerts that the file already ends with."""
+    def _not_yet_written(self, lines: Sequence[bytes]) -> Sequence[bytes]:
+        """Leave out the leading lines that the file already ends with."""
         if self._opened_now:
-            self._written = _repeated(self._written, alerts)
+            self._written = _repeated(self._written, lines)
             self._opened_now = False
         same = 0
-        while same < min(len(self._written), len(alerts)) and self._written[same] == alerts[same]:
+        while same < min(len(self._written), len(lines)) and self._written[same] == lines[same]:
             same += 1
         # The rest is waited for in the next call: after a restart the sender may cut its batches elsewhere.
-        self._written = self._written[same:] if same == len(alerts) else []
-        return alerts[same:]
+        self._written = self._written[same:] if same == len(lines) else []
+        return lines[same:]
 
 
 class StandardOutput:
     """Alerts on standard output, written as a whole before ``send`` returns."""
 
-    def send(self, alerts: Sequence[bytes]) -> None:
-        payload = memoryview(b"".join(alert + b"\n" for alert in alerts))
+    def __init__(self, config: Config) -> None:
+        self._write = FORMATS[config.format].write
+
+    def send(self, alerts: Sequence[bytes]) -> int:
+        payload = memoryview(b"".join(self._write(alert) + b"\n" for alert in alerts))
         try:
             while payload:
                 payload = payload[_write_some(payload) :]
         except OSError as error:
             raise UnavailableError(f"standard output: cannot write: {error.strerror}") from error
+        return len(alerts)
 
     def close(self) -> None:
         """Standard output is not ours to close."""
@@ -242,12 +250,12 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _repeated(written: list[bytes], alerts: Sequence[bytes]) -> list[bytes]:
-    """The end of ``written`` from the first alert on, if everything from there agrees with ``alerts``.
+def _repeated(written: list[bytes], lines: Sequence[bytes]) -> list[bytes]:
+    """The end of ``written`` from the first line on, if everything from there agrees with ``lines``.
 
     Whole lines are compared, not ids: an alert and the later message that it is over have the same id.
     """
     for start, line in enumerate(written):
-        if line == alerts[0] and all(map(bytes.__eq__, written[start:], alerts)):
+        if line == lines[0] and all(map(bytes.__eq__, written[start:], lines)):
             return written[start:]
     return []

@@ -58,16 +58,20 @@ class Admission:
 
         ``start_of``: where what is new under a path begins. ``thorough``: look for renamed files, too.
         """
-        arrived = {stranger.locator: stranger for stranger in strangers}
-        waiting = [arrived.pop(locator) for locator in self._waiting if locator in arrived]
+        unread = set(self._memory.waiting())
+        others = {
+            stranger.locator: stranger
+            for stranger in strangers
+            if stranger.locator in unread or not self._resumption.resume(stranger, now)
+        }
+        if thorough or self._resumption.raced:
+            self._resumption.find_renamed(directories, now)
+        waiting = [others.pop(locator) for locator in self._waiting if locator in others]
         for stranger in waiting:
             if not self._resumption.resume(stranger, now):
                 self._begin(stranger, now)
-        others = [stranger for stranger in arrived.values() if not self._resumption.resume(stranger, now)]
-        if thorough or self._resumption.raced:
-            self._resumption.find_renamed(directories, now)
-        changed = [stranger for stranger in others if self._memory.at(stranger.locator)]
-        new = sorted((one for one in others if one not in changed), key=lambda stranger: stranger.mtime_ns)
+        changed = [stranger for stranger in others.values() if self._memory.at(stranger.locator)]
+        new = sorted((one for one in others.values() if one not in changed), key=lambda stranger: stranger.mtime_ns)
         for stranger in new:
             self._begin(stranger, now, start_of(stranger.path))
         self._find_missed(directories, now)
@@ -160,9 +164,8 @@ class Admission:
             found = beside(home, directories)
             if found is None:
                 continue  # not readable now: it stays to be looked at
-            parts = [
-                part for path, _ in found if (part := self._missed.older_part(path, home)) and part.mtime_ns >= since_ns
-            ]
+            older = [part for path, _ in found if (part := self._missed.older_part(path, home))]
+            parts = [part for part in older if self._missed.is_missed(part, since_ns)]
             begun = [self._begin(part, now) for part in sorted(parts, key=lambda part: part.mtime_ns)]
             if all(begun) and directories.settled(home):
                 self._missed.looked(home, occupied=home in occupied)

@@ -19,7 +19,7 @@ from monitor.core.accounting import FileState, Position
 from monitor.core.protocols import SourceEvents
 from monitor.sources._departed import Departed
 from monitor.sources._epochs import Closed
-from monitor.sources._examining import Damaged, Early, Want, examined, whole
+from monitor.sources._examining import Damaged, Early, Want, contents, examined
 from monitor.sources._identity import HEAD_BYTES, Locator, is_evident, known_locator, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
@@ -160,7 +160,8 @@ class Archives:
         """What may be missing; and what is read elsewhere, so that it is known when it is found here again."""
         missing = [Want(closed.evidence, closed) for closed in self._departed.wanted()]
         missing += [Want(state, state) for state in self._memory.lost(home)]
-        read = [Want(whole(file), file) for file in self._tracker]  # another name of it may be that of another log
+        # Of all files, since another name of one may be that of another log.
+        read = [Want(evidence, file) for file in self._tracker for evidence in contents(file)]
         return [want for want in missing + read if is_evident(want.evidence)]
 
     def _finish(self, current: Examination, want: Want | None, now: float) -> None:

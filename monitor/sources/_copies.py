@@ -19,7 +19,7 @@ from monitor.sources._departed import Departed
 from monitor.sources._epochs import Closed
 from monitor.sources._identity import HEAD_BYTES, copied_until, difference
 from monitor.sources._memory import Memory
-from monitor.sources._suspicion import Original, Suspicion, content, is_durable, may_be_copied, still_has
+from monitor.sources._suspicion import Original, Suspicion, content, is_durable, is_replaced, may_be_copied, still_has
 from monitor.sources._tailed import TailedFile
 from monitor.sources._tracker import Tracker
 
@@ -70,6 +70,8 @@ class Copies:
         if size == 0:
             return
         suspicion = self._suspicions.get(file) or self._suspect(file, now)
+        if suspicion is None:
+            return
         grown = size != suspicion.size
         suspicion.look(size, now)
         if self._goes_on(file, now) or self._is_another(file) or (grown and self._is_remembered(file, now)):
@@ -95,17 +97,21 @@ class Copies:
     def _goes_on(self, file: TailedFile, now: float) -> bool:
         """Whether it holds what has left its place elsewhere; then what was unread there is read here."""
         mtime_ns = os.fstat(file.fd).st_mtime_ns
-        for closed in [closed for closed in self._departed.wanted() if closed.may_be(mtime_ns)]:
-            match copied_until(file.fd, closed.evidence, file.home):
-                case None:
-                    continue
-                case closed.evidence.offset if not self._tracker.has(closed.evidence.origin.file_id):
-                    self._go_on(file, closed, now)
-                case until:
-                    self._begin(file, until)
-            self._departed.found(closed)
-            return True
-        return False
+        held = [
+            (closed, until)
+            for closed in self._departed.wanted()
+            if closed.may_be(mtime_ns) and (until := copied_until(file.fd, closed.evidence, file.home)) is not None
+        ]
+        if not held:
+            return False
+        closed, until = max(held, key=lambda one: one[1] == one[0].evidence.offset)
+        whole = until == closed.evidence.offset
+        if whole and not self._tracker.has(closed.evidence.origin.file_id):
+            self._go_on(file, closed, now)
+        else:
+            self._begin(file, until)
+        self._departed.found(closed, whole=whole)
+        return True
 
     def _go_on(self, file: TailedFile, closed: Closed, now: float) -> None:
         """Read on in the copy what is unread."""
@@ -134,14 +140,14 @@ class Copies:
         self._events.adopted(file.home)
         self._pass_over(file, offset)
 
-    def _suspect(self, file: TailedFile, now: float) -> Suspicion:
+    def _suspect(self, file: TailedFile, now: float) -> Suspicion | None:
+        """See which files it may be a copy of; None while one of them has to be read before that can be said."""
         head = os.pread(file.fd, HEAD_BYTES, 0)
-        alike = [
-            Original(known, known.epoch, 0 if file.met_earlier else known.scanned_size)
-            for known in self._tracker
-            if may_be_copied(known, file, head)
-        ]
-        self._suspicions[file] = Suspicion(alike, now)
+        alike = [known for known in self._tracker if may_be_copied(known, file, head)]
+        if any(map(is_replaced, alike)):
+            return None
+        originals = [Original(known, known.epoch, 0 if file.met_earlier else known.scanned_size) for known in alike]
+        self._suspicions[file] = Suspicion(originals, now)
         return self._suspicions[file]
 
     def _compare(self, file: TailedFile, suspicion: Suspicion, now: float) -> bool:

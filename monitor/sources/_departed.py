@@ -24,12 +24,13 @@ class Departed:
 
     def __init__(self) -> None:
         self._closed: dict[Closed, float] = {}  # with the time until which it is remembered
+        self._copied_in_part: set[Closed] = set()
         self._takers: dict[TailedFile, float] = {}  # there may be more copies of what they went on with
         self.endings: list[Chunk] = []
 
     def close(self, closed: Closed, now: float) -> None:
         """A copy of this may turn up, or be there already."""
-        if is_evident(closed.evidence) or (closed.evidence.origin.head and not closed.evidence.offset):
+        if _is_known(closed):
             self._closed[closed] = now + CLOSED_SECONDS
         else:
             self._drop(closed)
@@ -45,6 +46,7 @@ class Departed:
         """
         kept = [(closed, until) for closed, until in self._closed.items() if waiting or until > now]
         before, self._closed = self._closed, dict(kept[-MAX_CLOSED:])
+        self._copied_in_part &= self._closed.keys()
         for closed in [closed for closed in before if closed not in self._closed]:
             self._drop(closed)
         self._takers = {file: until for file, until in self._takers.items() if waiting or until > now}
@@ -53,9 +55,16 @@ class Departed:
         """The epochs for which no copy has come yet."""
         return list(self._closed)
 
-    def found(self, closed: Closed) -> None:
-        """Its copy has come."""
-        del self._closed[closed]
+    def found(self, closed: Closed, *, whole: bool = True) -> None:
+        """Its copy has come; beside one that is not ``whole``, since it was made earlier, there may be another."""
+        if whole:
+            del self._closed[closed]
+        else:
+            self._copied_in_part.add(closed)
+
+    def copied(self, closed: Closed) -> bool:
+        """Whether a copy of what was to be known again has come."""
+        return _is_known(closed) and (closed not in self._closed or closed in self._copied_in_part)
 
     def taken(self, file: TailedFile, now: float) -> None:
         """This goes on with one of them; whatever else is a copy of that has nothing that is unread."""
@@ -75,3 +84,8 @@ class Departed:
         return any(
             closed.may_be(mtime_ns) and copied_until(fd, closed.evidence, home) is not None for closed in self._closed
         )
+
+
+def _is_known(closed: Closed) -> bool:
+    """Whether there is anything by which a copy would be known."""
+    return is_evident(closed.evidence) or bool(closed.evidence.origin.head and not closed.evidence.offset)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitor.core.accounting import FileState, tail_marker
 from monitor.sources._epochs import Closed
-from monitor.sources._identity import tail_before
+from monitor.sources._identity import HEAD_BYTES, difference, tail_before
 from monitor.sources._packed import PackedFile, Unpacked
 from monitor.sources._tailed import TailedFile
 
@@ -53,13 +53,18 @@ def examined(unpacked: Unpacked, home: str, head: bytes, wants: Iterable[Want]) 
     return None
 
 
-def whole(file: TailedFile) -> FileState:
-    """A file by all that it has, not only by what was read; a live one grows, so there what was read must do."""
+def contents(file: TailedFile) -> list[FileState]:
+    """By what a file is known: a rotated one by all that it has, a live one, since it grows, by what was read.
+
+    One that was truncated, which nobody may have noticed yet, by both: what was read may be in a copy.
+    """
+    read = file.evidence()
     if not file.active or not file.leaving or isinstance(file, PackedFile):
-        return file.evidence()
-    size = os.fstat(file.fd).st_size
+        return [read]
+    size, head = os.fstat(file.fd).st_size, os.pread(file.fd, HEAD_BYTES, 0)
     tail = tail_before(file.fd, size)
-    return FileState(file.origin, size, tail_marker(tail), tail_bytes=len(tail))
+    whole = FileState(replace(file.origin, head=head), size, tail_marker(tail), tail_bytes=len(tail))
+    return [whole] if difference(file.fd, read) is None else [read, whole]
 
 
 def _alike(head: bytes, other: bytes) -> bool:

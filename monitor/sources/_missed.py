@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from monitor.core.accounting import FileState
 from monitor.sources._identity import TICK_SECONDS, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opener
@@ -19,13 +20,12 @@ class Missed:
     """The paths to look beside: of what was committed last before a downtime, and of files that have left."""
 
     def __init__(self, memory: Memory, tracker: Tracker, opener: Opener, names: Names) -> None:
+        self._memory = memory
         self._tracker = tracker
         self._opener = opener
         self._names = names
         self._unlooked = {
-            state.origin.path: round((state.committed_at - TICK_SECONDS - names.scan_seconds) * 1e9)
-            for state in memory.all()
-            if names.wanted(state.origin.path)
+            state.origin.path: self._read_until_ns(state) for state in memory.all() if names.wanted(state.origin.path)
         }
         self._vacant: dict[str, int] = {}  # paths whose file has left, with the time of its last write
 
@@ -55,6 +55,18 @@ class Missed:
         # The clock may have been set since the last commit; two time stamps of one file system can be compared anyway.
         since = {home: min(ns, newest.get(home, ns)) for home, ns in self._unlooked.items()}
         return since | {home: min(ns, since.get(home, ns)) for home, ns in self._vacant.items()}
+
+    def is_missed(self, part: Stranger, since_ns: int) -> bool:
+        """Whether a part is younger than ``since_ns``, or at least than what was read at its place before.
+
+        What replaced that there may have been rotated away, and wait for a descriptor while newer parts are read.
+        """
+        replaced = [state for state in self._memory.at(part.locator)[:1] if state.origin.path == part.home]
+        return part.mtime_ns >= min([since_ns, *map(self._read_until_ns, replaced)])
+
+    def _read_until_ns(self, state: FileState) -> int:
+        """The time up to which nothing that came under the path of this state can have been missed."""
+        return round((state.committed_at - TICK_SECONDS - self._names.scan_seconds) * 1e9)
 
     def older_part(self, path: str, home: str) -> Stranger | None:
         if not is_rotated_name(path, home) or is_compressed(path) or self._names.excluded(path):

@@ -12,7 +12,7 @@ from monitor.core.protocols import SourceEvents
 from monitor.core.records import Chunk
 from monitor.sources._copies import Copies
 from monitor.sources._departed import Departed
-from monitor.sources._epochs import Closed, Hole, Replaced
+from monitor.sources._epochs import Hole, Replaced
 from monitor.sources._opening import Opener
 from monitor.sources._packed import PackedFile
 from monitor.sources._tailed import TailedFile
@@ -75,11 +75,10 @@ class Reading:
 
     def release(self) -> None:
         """Copies have been looked for: what is in no copy is lost."""
-        wanted = self._departed.wanted()
         for file, replaced in self._held:
             file.held = False
             self.sightings.append(file.place())
-            if not _has_come(replaced.closed, wanted):
+            if not self._departed.copied(replaced.closed):
                 self._events.rotated(file.home, "truncate")
                 self._abandon(file, replaced.lost_bytes, "truncated")
         self._held.clear()
@@ -191,8 +190,3 @@ class Reading:
     def _abandon(self, file: TailedFile, count: int, reason: str) -> None:
         if count > 0:
             self._events.bytes_abandoned(file.home, count, reason)
-
-
-def _has_come(closed: Closed, wanted: Iterable[Closed]) -> bool:
-    """Whether a copy of the epoch has been found: then it is no longer among those that are wanted."""
-    return bool(closed.evidence.offset or closed.evidence.origin.head) and closed not in wanted

@@ -12,6 +12,11 @@ class Retries:
     def __init__(self) -> None:
         self._waits: dict[str, tuple[float, float]] = {}  # name -> (not before, the next wait)
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything failed that has not succeeded since."""
+        return bool(self._waits)
+
     def may(self, name: str, now: float) -> bool:
         """Whether it is time to try (again)."""
         return name not in self._waits or now >= self._waits[name][0]

@@ -63,12 +63,18 @@ def still_has(original: TailedFile, path: str, copy: TailedFile, size: int) -> b
 
 def may_be_copied(known: TailedFile, file: TailedFile, head: bytes) -> bool:
     """Whether the known file begins alike, and this one is not just what follows it after a rotation."""
-    if known is file or not known.cleared or not known.head or isinstance(known, PackedFile):
+    if known is file or not known.cleared or isinstance(known, PackedFile):
         return False
-    if not (known.head.startswith(head) or head.startswith(known.head)):
+    now = os.pread(known.fd, HEAD_BYTES, 0) if known.active and not known.drained else b""  # it may be another
+    if not any(theirs and (theirs.startswith(head) or head.startswith(theirs)) for theirs in (known.head, now)):
         return False
     follows = known.leaving and not file.leaving and known.home == file.home
     return not follows or (known.active and os.fstat(known.fd).st_nlink == 0)
+
+
+def is_replaced(known: TailedFile) -> bool:
+    """Whether a file has another content by now, which reading will find out."""
+    return known.active and not known.drained and difference(known.fd, known.evidence()) is not None
 
 
 @contextmanager

@@ -120,7 +120,8 @@ class TailedFile(KnownFile):
         lost, closed = max(self.size, self.read_offset) - self.line_start, self.closed()
         self.file_id, self.left_mtime_ns = uuid4().hex, self.mtime_ns
         self._next_epoch(0)
-        self.size, self.head, self.tail = 0, b"", b""
+        self.size = self.scanned_size = 0
+        self.head = self.tail = b""
         self.truncated = self.held = True
         return Replaced(lost, closed)
 

@@ -150,7 +150,8 @@ class FileTail:
         self._there_first: frozenset[str] = frozenset()  # those that still wait for a descriptor, among others
         self._schedule = Schedule(config.scan_seconds, config.idle_poll_ms / 1000)
         self._row = Row()
-        self._calm = False
+        self._complete = False  # the last look took in all that there is
+        self._calm = False  # all was told the last time, and nothing is expected
         self._hint = Hint(context.wake) if config.watch == "auto" and not once else None
 
     # -- what the driver asks ----------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ class FileTail:
         self._archives.work(now)
         chunks = self._turns(budget_bytes, now)
         if self._reading.holds:  # a copy that was made before the truncation has to be found before what comes after
-            self._scan(now)
+            scanned |= self._scan(now)
             self._reading.judge(now)
             self._reading.release()
             chunks += self._turns(budget_bytes - sum(len(chunk.data) for chunk in chunks), now)
@@ -209,6 +210,7 @@ class FileTail:
         if scanned:
             chunks += self._reading.give_up(self._limits.exceeded(self._tracker, now))
             self._report(now)
+            self._calm = self._complete and self._waits_for_nothing()
         return chunks
 
     def committed(self, position: Position) -> None:
@@ -236,9 +238,9 @@ class FileTail:
         began = self._clock.monotonic()
         thorough = self._schedule.thorough(now)
         found = self._scanner.scan(thorough=thorough)
-        news = not (self._calm and found.as_before)
+        news = not (self._calm and found.as_before and self._waits_for_nothing())
         if news:
-            self._calm = self._look_through(found, now, thorough=thorough)
+            self._look_through(found, now, thorough=thorough)
         self._row.arrange(self._tracker if news else self._row.due(idle=True), now)
         took = self._clock.monotonic() - began
         self._schedule.scanned(now, took, self._opener, once=self._once)
@@ -246,8 +248,8 @@ class FileTail:
         self._events.scanned(took, "inotify" if watching else "poll")
         return news
 
-    def _look_through(self, found: Found, now: float, *, thorough: bool) -> bool:
-        """Deal with what was found; whether the next scan need not, if it finds the same."""
+    def _look_through(self, found: Found, now: float, *, thorough: bool) -> None:
+        """Deal with what was found."""
         for place, error in found.failures.items():
             self._opener.not_seen(place, error, now)
         self._opener.begin_scan(self._tracker)
@@ -257,11 +259,11 @@ class FileTail:
         self._forget(named, found, now)
         if self._hint is not None:
             self._hint.follow(self._patterns, (path for paths in named.values() for path in paths), self._events)
-        return not found.failures and all(map(self._tracker.__contains__, named)) and self._waits_for_nothing()
+        self._complete = not found.failures and all(locator in self._tracker for locator in named)
 
     def _waits_for_nothing(self) -> bool:
         """Whether every file is read and committed, and none is expected."""
-        if self._opener.short or self._archives.waiting or self._missed.rotating():
+        if self._opener.short or self._opener.retries.waits or self._archives.waiting or self._missed.rotating():
             return False
         if self._departed.wanted() or self._departed.takers():
             return False

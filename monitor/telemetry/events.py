@@ -52,6 +52,8 @@ class Events:
         self._lock = threading.Lock()
         self._windows: dict[tuple[Value, ...], _Window] = {}
         self.suppressed_total = 0
+        self.totals: dict[int, int] = dict.fromkeys((logging.INFO, logging.WARNING, logging.ERROR), 0)
+        """Events by their level, whatever the log shows of them."""
 
     def info(self, event: str, **fields: Value) -> None:
         """Something an operator may want to know."""
@@ -72,6 +74,8 @@ class Events:
         self._tell_suppressed(windows)
 
     def _write(self, level: int, event: str, fields: Mapping[str, Value], error: BaseException | None = None) -> None:
+        with self._lock:
+            self.totals[level] += 1
         if not self._logger.isEnabledFor(level):
             return
         kind = (event, *(fields.get(name) for name in ("stream", "sink", "reason", "kind")))

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from dataclasses import dataclass
 
 from monitor.core.clock import Clock
+from monitor.telemetry.chart import Point
 from monitor.telemetry.events import Events
 from monitor.telemetry.exposition import exposition, registry_of
-from monitor.telemetry.names import COMMIT_BOUNDS, RELOAD_RESULTS
-from monitor.telemetry.store import Histogram, Snapshot, Store
+from monitor.telemetry.glance import StreamOverview, overview
+from monitor.telemetry.names import COMMIT_BOUNDS, LEVELS, RELOAD_RESULTS
+from monitor.telemetry.store import Histogram, Store
 from monitor.telemetry.stream import StreamTelemetry
+from monitor.telemetry.web import WebTelemetry
 
 DAEMON_COUNTERS = ("checkpoint_errors_total", "log_events_suppressed_total")
 DAEMON_GAUGES = ("queue_bytes", "queue_batches", "checkpoint_last_success_timestamp_seconds")
-SINK_SERIES = ("sink_delivered_total", "sink_failures_total", "outbox_depth", "outbox_oldest_seconds")
-
-
-@dataclass(frozen=True, slots=True)
-class StreamOverview:
-    """What a person wants to see of a stream at one glance; ``version`` is None while no model is loaded."""
-
-    name: str
-    version: str | None
-    threshold: float | None
-    read: int
-    scored: int
-    unparsed: int
-    in_flight: int
-    alerts: int
-    lag_bytes: int
+SINK_SERIES = (
+    "sink_delivered_total", "sink_failures_total", "sink_refused_total", "sink_stopped",
+    "outbox_depth", "outbox_oldest_seconds",
+)  # fmt: skip
 
 
 class Telemetry:
@@ -42,9 +33,9 @@ class Telemetry:
         self._registry = registry_of(self._store)
         self._making = threading.Lock()  # taken before the store's; a stream is made once
         self._streams: dict[str, StreamTelemetry] = {}
-        self._commits_failing = False
         with self._store.lock:
             self._start_at_zero()
+        self.web = WebTelemetry(self._store, self._events)
 
     def _start_at_zero(self) -> None:
         store = self._store
@@ -52,7 +43,10 @@ class Telemetry:
             store.add(0, name)
         for result in RELOAD_RESULTS:
             store.add(0, "config_reloads_total", result)
+        for level in LEVELS:
+            store.add(0, "log_events_total", level)
         store.histogram(Histogram.empty(COMMIT_BOUNDS), "checkpoint_commit_seconds")
+        store.set(1, "checkpoint_last_successful")
         # The program runs only because its configuration was loaded.
         store.set(1, "config_last_reload_successful")
         store.set(self._clock.now(), "config_last_reload_success_timestamp_seconds")
@@ -123,7 +117,8 @@ class Telemetry:
         with self._store.lock:
             self._store.observe_one(seconds, "checkpoint_commit_seconds")
             self._store.set(self._clock.now(), "checkpoint_last_success_timestamp_seconds")
-            recovered, self._commits_failing = self._commits_failing, False
+            recovered = not self._store.get("checkpoint_last_successful")
+            self._store.set(1, "checkpoint_last_successful")
         if recovered:
             self._events.info("commit_recovered")
 
@@ -131,7 +126,7 @@ class Telemetry:
         """Progress could not be written. Nothing is lost, but it will not get better by itself."""
         with self._store.lock:
             self._store.add(1, "checkpoint_errors_total")
-            self._commits_failing = True
+            self._store.set(0, "checkpoint_last_successful")
         self._events.error("commit_failed", message=str(error))
 
     def ledger_replaced(self, error: Exception) -> None:
@@ -144,6 +139,7 @@ class Telemetry:
         """A sink is configured: its series exist from now on. Every other method about a sink does this too."""
         with self._store.lock:
             self._know_sink(name)
+            self._store.set(0, "sink_stopped", name)
 
     def forget_sink(self, name: str) -> None:
         """The sink is no longer configured: its series go."""
@@ -162,6 +158,20 @@ class Telemetry:
             self._know_sink(sink)
             self._store.add(1, "sink_failures_total", sink)
         self._events.warning("delivery_failed", sink=sink, message=str(error))
+
+    def alert_refused(self, sink: str, alert_id: str, error: Exception) -> None:
+        """A sink will never take this alert: it goes on with the next one, and a person has to look at this one."""
+        with self._store.lock:
+            self._know_sink(sink)
+            self._store.add(1, "sink_refused_total", sink)
+        self._events.error("alert_refused", sink=sink, alert=alert_id, message=str(error))
+
+    def sink_stopped(self, sink: str, error: Exception) -> None:
+        """A sink wants no more alerts; they wait in the outbox until its configuration changes."""
+        with self._store.lock:
+            self._know_sink(sink)
+            self._store.set(1, "sink_stopped", sink)
+        self._events.error("sink_stopped", sink=sink, message=str(error))
 
     def outbox(self, sink: str, depth: int, oldest_seconds: float) -> None:
         """What waits to be delivered. Its age goes on growing until the next call, should the sender hang."""
@@ -188,29 +198,21 @@ class Telemetry:
             stream.refresh()
         with self._store.lock:
             self._store.set(self._events.suppressed_total, "log_events_suppressed_total")
+            for level, count in self._events.totals.items():
+                self._store.set(count, "log_events_total", logging.getLevelName(level).lower())
         return exposition(self._registry, accept)
 
     def overview(self) -> list[StreamOverview]:
         """Every stream as it stands, in the order of their names."""
-        snapshot = self._store.snapshot()
-        versions = {series[1]: series[2] for series in snapshot.numbers if series[0] == "model_info"}
         with self._making:
-            names = sorted(self._streams)
-        return [_overview(name, versions.get(name), snapshot) for name in names]
+            streams = sorted(self._streams.items())
+        for _, stream in streams:
+            stream.refresh()
+        snapshot = self._store.snapshot()
+        return [overview(name, snapshot, stream.seen()) for name, stream in streams]
 
-
-def _overview(name: str, version: str | None, snapshot: Snapshot) -> StreamOverview:
-    def count(metric: str) -> int:
-        return int(snapshot.numbers.get((metric, name), 0))
-
-    return StreamOverview(
-        name=name,
-        version=version,
-        threshold=snapshot.numbers.get(("threshold", name)),
-        read=count("records_read_total"),
-        scored=count("records_scored_total"),
-        unparsed=count("records_unparsed_total"),
-        in_flight=count("records_in_flight"),
-        alerts=count("alerts_total"),
-        lag_bytes=count("tail_lag_bytes"),
-    )
+    def chart(self, stream: str, window: str) -> tuple[Point, ...] | None:
+        """The scores of the last hour (``1h``) or day (``1d``), the oldest first; None: there is no such stream."""
+        with self._making:
+            found = self._streams.get(stream)
+        return None if found is None else found.chart(window)

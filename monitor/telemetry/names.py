@@ -1,4 +1,4 @@
-"""Every metric the program has: its name, what it counts, its labels. The reference page is made from this table.
+"""Every metric the program has: its name, what it counts, its labels. The reference page is made from these tables.
 
 Labels are a stream, a sink, or one of a few words the program itself chose; nothing that is read from input or from the
 file system ever becomes one, so the number of series is set by the configuration.
@@ -6,7 +6,6 @@ file system ever becomes one, so the number of series is set by the configuratio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,11 +28,15 @@ ABANDON_REASONS = (
     "damaged",
     "error",
 )
+FILE_ERRORS = ("EACCES", "EIO", "EMFILE", "ESTALE")
+"""Those that are to be expected; others join them when they come."""
 WATCH_MODES = ("inotify", "poll")
 RELOAD_RESULTS = ("success", "failure")
+REFUSAL_REASONS = ("attempts", "certificate", "connections", "handshake", "host", "password", "rate")
 WINDOWS = {"1h": 3_600.0, "1d": 86_400.0}
 """Of what is recent, in seconds."""
 STAGES = ("parse", "encode", "score", "decide")
+LEVELS = ("info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ METRICS: tuple[Metric, ...] = (
         ("alerts_total", "stream", "Records that crossed the threshold, committed."),
         ("alert_episodes_total", "stream", "Alerts of which near ones of a key are one, committed; see below."),
         ("alerts_told_total", "stream", "Alerts for the sinks: of each episode, or each record (`alert.tell`)."),
+        ("alerts_suppressed_total", "stream rule", "Records among them of which nobody is told, by the rule."),
         ("threshold_changes_total", "stream", "Changes of a threshold that follows (`alert.adaptive`)."),
         ("truncated_records_total", "stream", "Records longer than the size limit; their first bytes were used."),
         ("truncated_bytes_total", "stream", "Bytes cut off records longer than the size limit."),
@@ -75,7 +79,6 @@ METRICS: tuple[Metric, ...] = (
         ("dead_letters_total", "stream", "Unparsed records kept for inspection."),
         ("tail_bytes_read_total", "stream", "Bytes of the input that were dealt with and committed."),
         ("stage_seconds_total", "stream stage", "Time spent in each stage of the data path."),
-        ("field_error_total", "stream field", "Reconstruction error of each feature, summed over scored records."),
         ("rotations_total", "stream kind", "Files found rotated, by the way it was done."),
         ("identity_resets_total", "stream reason", "Files that proved to be other ones and are read from their start."),
         ("identity_adoptions_total", "stream", "Copies and moved files in which reading went on where it had come to."),
@@ -91,8 +94,12 @@ METRICS: tuple[Metric, ...] = (
         ),
         ("checkpoint_errors_total", "", "Failed attempts to commit; they are repeated and nothing is lost."),
         ("config_reloads_total", "result", "Attempts to load a changed configuration."),
+        ("web_config_reloads_total", "result", "Attempts to load a changed web configuration or certificate."),
+        ("http_refusals_total", "reason", "Requests and connections that the HTTP server refused."),
         ("sink_delivered_total", "sink", "Alerts a sink accepted."),
         ("sink_failures_total", "sink", "Failed attempts to deliver; they are repeated and nothing is lost."),
+        ("sink_refused_total", "sink", "Alerts put aside because the receiver would never take them; see the log."),
+        ("log_events_total", "level", "Log events, also those that were left out of the log."),
         ("log_events_suppressed_total", "", "Log events left out because the same event had been logged often."),
     ),
     *_metrics(
@@ -107,6 +114,7 @@ METRICS: tuple[Metric, ...] = (
             "Alerts expected of benign records; near ones of a key are one.",
         ),
         ("expected_false_alerts_upper_per_second", "stream", "The same, at most, with 95 % confidence."),
+        ("episodes_open", "stream", "Episodes that somebody was told of and that are not over."),
         ("recent_records_scored", "stream window", "Records scored in the last hour (1h) and day (1d) of this run."),
         ("recent_alert_episodes", "stream window", "Alerts in that time, near ones of a key being one."),
         ("benign_error_min", "stream", "Smallest L1 error of the model's benign calibration records (score 0)."),
@@ -114,6 +122,7 @@ METRICS: tuple[Metric, ...] = (
         ("field_drift_ratio", "stream field", "Mean error of each feature in recent records, per that of calibration."),
         ("unseen_ratio", "stream", "Share of recent records with a value that benign data had never shown."),
         ("expected_unseen_ratio", "stream", "The same of the records the model was calibrated with."),
+        ("model_last_load_successful", "stream", "1 if the newest published model is in use, 0 if it was refused."),
         ("model_created_timestamp_seconds", "stream", "When the model in use was trained."),
         ("model_loaded_timestamp_seconds", "stream", "When the model in use was loaded."),
         ("tail_lag_bytes", "stream", "Bytes in the followed files that are not committed."),
@@ -134,11 +143,15 @@ METRICS: tuple[Metric, ...] = (
         ("queue_batches", "", "Batches of records waiting to be scored."),
         ("source_event_lag_seconds", "stream", "Age of the newest event of the last batch when it was committed."),
         ("source_newest_event_timestamp_seconds", "stream", "Event time of the newest event of the last batch."),
+        ("checkpoint_last_successful", "", "1 while progress can be committed; 0: nothing is read until it can."),
         ("checkpoint_last_success_timestamp_seconds", "", "When progress was last committed; 0 before the first."),
         ("outbox_depth", "sink", "Alerts committed and not yet accepted by the sink."),
         ("outbox_oldest_seconds", "sink", "How long the oldest of them has been waiting."),
+        ("sink_stopped", "sink", "1 if the receiver wants no more alerts (410 Gone); they wait for another `url`."),
         ("config_last_reload_successful", "", "1 if the configuration in use is the newest one that was offered."),
         ("config_last_reload_success_timestamp_seconds", "", "When the configuration in use was loaded."),
+        ("web_config_last_reload_successful", "", "The same of the web configuration and its certificate."),
+        ("web_certificate_expiry_timestamp_seconds", "", "When the server's certificate expires; +Inf without one."),
     ),
     *_metrics(
         "histogram",
@@ -154,58 +167,17 @@ METRICS: tuple[Metric, ...] = (
     ),
 )
 
+RETRAIN_METRICS: tuple[Metric, ...] = tuple(
+    _metrics(
+        "gauge",
+        ("retrain_last_run_timestamp_seconds", "stream", "When the last retraining of the stream ended."),
+        ("retrain_last_success_timestamp_seconds", "stream", "When the model in use was published; 0: there is none."),
+        ("retrain_duration_seconds", "stream", "How long the last retraining took."),
+        ("retrain_published", "stream", "1 if it published a model, 0 if not."),
+        ("retrain_gate_passed", "stream gate", "1 for each gate that its model passed, 0 for each that it did not."),
+        ("retrain_refused", "stream reason", "1 for the reason why it published none: a gate, or what was lacking."),
+    )
+)
+"""What a retraining leaves in a file, not in the daemon's scrape; all are gauges, since each run writes it anew."""
+
 BY_NAME = {metric.name.removeprefix(PREFIX): metric for metric in METRICS}
-
-
-def describe_metrics(metrics: Iterable[Metric] = METRICS) -> str:
-    """The reference page of all metrics, as Markdown."""
-    rows = [f"| `{m.name}` | {m.kind} | {', '.join(m.labels) or '-'} | {m.text} |" for m in metrics]
-    return "\n".join([*_PAGE_HEAD, *rows, *_PAGE_TAIL, ""])
-
-
-_PAGE_HEAD = (
-    "# Metrics",
-    "",
-    "Served at `/metrics`, as OpenMetrics to whoever asks for it and in the Prometheus text format otherwise.",
-    "",
-    "Every series of a configured stream or sink exists from the start, counters at 0. Counters of records go on over",
-    "restarts, because they are committed with the progress. At every scrape, exactly:",
-    "",
-    "    aemonitor_records_read_total = aemonitor_records_scored_total + aemonitor_records_unparsed_total",
-    "        + aemonitor_records_filtered_total + aemonitor_records_sampled_out_total + aemonitor_records_in_flight",
-    "",
-    "| metric | type | labels | meaning |",
-    "|---|---|---|---|",
-)
-_PAGE_TAIL = (
-    "",
-    "Values of the labels:",
-    "",
-    f"- `kind` of a rotation: {', '.join(ROTATION_KINDS)}.",
-    f"- `reason` of an identity reset: {', '.join(RESET_REASONS)}.",
-    f"- `reason` of abandoned bytes: {', '.join(ABANDON_REASONS)}.",
-    f"- `mode` of watching: {', '.join(WATCH_MODES)}.",
-    "- `reason` of a file error: the name of the error, such as EACCES.",
-    f"- `result` of a reload: {', '.join(RELOAD_RESULTS)}.",
-    f"- `stage`: {', '.join(STAGES)}.",
-    f"- `window`: {', '.join(WINDOWS)}.",
-    "- `other` stands for a word beyond the first 24 of a family, so that no label grows without bound.",
-    "",
-    "What was expected is held against what came, both in episodes: alerts of one key that are close in time are one.",
-    "The data have drifted, or something has been wrong for long, when",
-    "",
-    "    rate(aemonitor_alert_episodes_total[1d]) > aemonitor_expected_false_alerts_upper_per_second",
-    "",
-    "`aemonitor_recent_alert_episodes` and `aemonitor_recent_records_scored` tell it without a database of metrics:",
-    "hold the former against 86,400 (1d) or 3,600 (1h) times the expectation. It is that of the calibrated limit, and",
-    "not shown where `alert.threshold` was changed since `retrain`.",
-    "",
-    "`aemonitor_score` has the buckets "
-    + ", ".join(f"{bound:g}" for bound in SCORE_BOUNDS)
-    + " and the threshold as it was loaded; when a model comes with another one, the histogram starts again at 0,",
-    "which `rate()` takes for a restart. Scores below 0 count as 0, and what is not a finite number as 1e9.",
-    "",
-    "The process itself is described by the usual `process_*` metrics: `process_cpu_seconds_total`,",
-    "`process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds`,",
-    "`process_start_time_seconds`.",
-)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,13 +23,25 @@ MOST_WORDS = 24
 OTHER = "other"
 
 
+class Example(NamedTuple):
+    """An alert that was counted, for whoever wants to look one up; ``when`` in seconds since 1970."""
+
+    alert_id: str
+    value: float
+    when: float
+
+
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts per bucket: ``counts[i]`` of values in ``(bounds[i - 1], bounds[i]]``, the last one above all bounds."""
+    """Counts per bucket: ``counts[i]`` of values in ``(bounds[i - 1], bounds[i]]``, the last one above all bounds.
+
+    ``examples`` are the last alert in each bucket.
+    """
 
     bounds: tuple[float, ...]
     counts: I64  # [len(bounds) + 1]
     total: float = 0.0
+    examples: Mapping[int, Example] = field(default_factory=dict[int, Example])
 
     @classmethod
     def empty(cls, bounds: Sequence[float]) -> Histogram:
@@ -40,6 +53,11 @@ class Histogram:
         buckets = np.searchsorted(self.bounds, values, side="left")
         counts = self.counts + np.bincount(buckets, minlength=len(self.counts))
         return replace(self, counts=counts, total=self.total + float(values.sum()))
+
+    def with_example(self, example: Example) -> Histogram:
+        """This histogram and the alert that an observed value, finite, came from; it stands for its bucket."""
+        bucket = int(np.searchsorted(self.bounds, example.value, side="left"))
+        return replace(self, examples={**self.examples, bucket: example})
 
 
 def clamped(scores: F32 | F64) -> F64:
@@ -54,6 +72,7 @@ class Snapshot:
 
     numbers: dict[Series, float] = field(default_factory=dict[Series, float])
     histograms: dict[Series, Histogram] = field(default_factory=dict[Series, Histogram])
+    examples: dict[Series, Example] = field(default_factory=dict[Series, Example])
 
 
 class Store:
@@ -64,6 +83,7 @@ class Store:
         self._clock = clock
         self._numbers: dict[Series, float] = {}
         self._histograms: dict[Series, Histogram] = {}
+        self._examples: dict[Series, Example] = {}
         self._ticking: dict[Series, float] = {}  # series that grow with the clock: when they started
 
     def add(self, amount: float, *series: str) -> None:
@@ -88,8 +108,12 @@ class Store:
         """Count one finite value in a histogram that exists."""
         self.observe(np.array([value]), *series)
 
-    def has_histogram(self, *series: str) -> bool:
-        return series in self._histograms
+    def exemplify(self, example: Example, *series: str) -> None:
+        """Show this alert beside a series, in place of the one before it; in a histogram beside its bucket."""
+        if series in self._histograms:
+            self._histograms[series] = self._histograms[series].with_example(example)
+        else:
+            self._examples[series] = example
 
     def bounds(self, *series: str) -> tuple[float, ...]:
         return self._histograms[series].bounds
@@ -119,6 +143,7 @@ class Store:
         for series in [s for s in (*self._numbers, *self._histograms) if _begins(s, label, value)]:
             self._numbers.pop(series, None)
             self._histograms.pop(series, None)
+            self._examples.pop(series, None)
             self._ticking.pop(series, None)
 
     def drop(self, name: str, owner: str) -> None:
@@ -128,11 +153,11 @@ class Store:
 
     def snapshot(self) -> Snapshot:
         with self.lock:
-            numbers, histograms = dict(self._numbers), dict(self._histograms)
+            numbers, histograms, examples = dict(self._numbers), dict(self._histograms), dict(self._examples)
             now = self._clock.monotonic()
             for series, started in self._ticking.items():
                 numbers[series] += now - started
-        return Snapshot(numbers, histograms)
+        return Snapshot(numbers, histograms, examples)
 
     def _known(self, series: Series) -> float:
         value = self._numbers.get(series)

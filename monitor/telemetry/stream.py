@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import math
 from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from monitor.core.accounting import Counts
 from monitor.core.arrays import F32, F64
 from monitor.core.clock import DAY_SECONDS, Clock
 from monitor.core.drifted import Drifted
 from monitor.core.limit import Limit
+from monitor.telemetry.chart import Point
 from monitor.telemetry.events import Events
-from monitor.telemetry.names import (
-    ABANDON_REASONS,
-    RESET_REASONS,
-    ROTATION_KINDS,
-    SCORE_BOUNDS,
-    STAGES,
-    WATCH_MODES,
-    WINDOWS,
-)
+from monitor.telemetry.glance import Glance, Seen
+from monitor.telemetry.names import SCORE_BOUNDS, STAGES, WINDOWS
 from monitor.telemetry.recent import Recent
-from monitor.telemetry.store import Histogram, Store, clamped
+from monitor.telemetry.source import SourceTelemetry
+from monitor.telemetry.store import Example, Histogram, Store, clamped
 
 EXPECTATIONS = (
     "expected_false_alert_ratio",
@@ -55,14 +51,7 @@ PLAIN = (
     "paused_seconds_total",
     "model_refusals_total",
     "records_in_flight",
-    "tail_lag_bytes",
-    "files_open",
-    "files_tracked",
-    "identity_adoptions_total",
-    "copies_ignored_total",
-    "tail_oldest_unread_seconds",
-    "pinned_deleted_bytes",
-    "scan_seconds",
+    "episodes_open",
     "reservoir_errors_total",
     "reservoir_records",
     "reservoir_bytes",
@@ -70,17 +59,18 @@ PLAIN = (
 )
 
 
-class StreamTelemetry:
-    """Metrics and events of one stream; implements ``SourceEvents``. Every method may be called from any thread."""
+class StreamTelemetry(SourceTelemetry):
+    """Metrics and events of one stream and its source. Every method may be called from any thread."""
 
     def __init__(self, name: str, store: Store, events: Events, clock: Clock) -> None:
-        self.name = name
-        self._store = store
-        self._events = events
+        super().__init__(name, store, events)
         self._clock = clock
         self._reread = 0  # records in flight that will be framed a second time
         self._pause_reason: str | None = None
         self._drift: Callable[[], Drifted] | None = None
+        self._promise: Limit | None = None
+        self._glance = Glance(clock)
+        self._open_episodes: Callable[[], int] = int  # none, before there is a model
         self._recent = {window: Recent(seconds, len(RECENT)) for window, seconds in WINDOWS.items()}
         with store.lock:
             self._start_at_zero()
@@ -90,16 +80,8 @@ class StreamTelemetry:
         store, name = self._store, self.name
         for metric in (*PLAIN, *COUNTERS):
             store.add(0, metric, name)
-        families = {
-            "rotations_total": ROTATION_KINDS,
-            "identity_resets_total": RESET_REASONS,
-            "abandoned_bytes_total": ABANDON_REASONS,
-            "stage_seconds_total": STAGES,
-            "watch_mode": WATCH_MODES,
-        }
-        for metric, words in families.items():
-            for word in words:
-                store.add(0, metric, name, word)
+        for stage in STAGES:
+            store.add(0, "stage_seconds_total", name, stage)
         for metric in ("score", "score_l1"):
             store.histogram(Histogram.empty(SCORE_BOUNDS), metric, name)
 
@@ -135,7 +117,6 @@ class StreamTelemetry:
         newest_event_time: float | None = None,
         *,
         l1: F32 | F64 | None = None,
-        field_errors: Mapping[str, float] | None = None,
         dead_letters: int = 0,
     ) -> None:
         """A batch was committed.
@@ -146,7 +127,6 @@ class StreamTelemetry:
             seconds_by_stage: what each stage of the data path took.
             newest_event_time: seconds since 1970, None or NaN where unknown.
             l1: normalised L1 errors of the same records, [scored]; None when the scores are just these.
-            field_errors: reconstruction error of each feature, summed over the scored records.
             dead_letters: unparsed records that were kept.
         """
         store, name = self._store, self.name
@@ -161,8 +141,7 @@ class StreamTelemetry:
                 store.observe(values, metric, name)
             for stage, seconds in seconds_by_stage.items():
                 store.add(seconds, "stage_seconds_total", name, store.word("stage_seconds_total", name, stage))
-            for field, error in (field_errors or {}).items():
-                store.add(error, "field_error_total", name, field)
+            self._glance.batch(observed["score"], counts, store.get("threshold", name) or None)
             self._event_time(newest_event_time)
 
     def _count(self, counts: Counts) -> None:
@@ -174,11 +153,23 @@ class StreamTelemetry:
         store.add(-counts.read, "records_in_flight", name)
         self._reread = min(self._reread, max(0, int(store.get("records_in_flight", name))))
 
+    def chart(self, window: str) -> tuple[Point, ...]:
+        """The scores of the last hour (``1h``) or day (``1d``) of this run, the oldest first."""
+        with self._store.lock:
+            return self._glance.points(window)
+
+    def seen(self) -> Seen:
+        """What no metric says of the stream."""
+        with self._store.lock:
+            drifted = None if self._drift is None else self._drift()
+            return self._glance.seen(self._pause_reason, drifted, self._promise)
+
     def refresh(self) -> None:
         """Bring up to date what changes by itself; before a scrape."""
         with self._store.lock:
             self._show_recent()
             self._show_drift()
+            self._store.set(self._open_episodes(), "episodes_open", self.name)
 
     def _show_recent(self) -> None:
         for window, recent in self._recent.items():
@@ -201,9 +192,26 @@ class StreamTelemetry:
             self._store.set(newest, "source_newest_event_timestamp_seconds", self.name)
             self._store.set(self._clock.now() - newest, "source_event_lag_seconds", self.name)
 
-    def alert(self, summary: str, severity: str) -> None:
-        """A record crossed the threshold. It has been counted with its batch; this only logs it."""
-        self._events.info("alert", stream=self.name, severity=severity, summary=summary)
+    def alert(self, summary: str, severity: str, alert_id: str, score: float) -> None:
+        """Somebody is told of a record. It has been counted with its batch; this logs it, and makes it an example."""
+        now, value = self._clock.now(), float(clamped(np.array([score]))[0])
+        with self._store.lock:
+            self._store.exemplify(Example(alert_id, 1.0, now), "alerts_total", self.name)
+            self._store.exemplify(Example(alert_id, value, now), "score", self.name)
+        self._events.info("alert", stream=self.name, severity=severity, id=alert_id, summary=summary)
+
+    def suppression(self, totals: Mapping[str, int]) -> None:
+        """How many alerting records each rule suppressed up to now; committed."""
+        with self._store.lock:
+            self._store.drop("alerts_suppressed_total", self.name)
+            for rule, count in totals.items():
+                self._store.set(count, "alerts_suppressed_total", self.name, rule)
+
+    def suppressed(self, counts: Mapping[str, int]) -> None:
+        """A batch had more of them; committed."""
+        with self._store.lock:
+            for rule, count in counts.items():
+                self._store.add(count, "alerts_suppressed_total", self.name, rule)
 
     def threshold_moved(self, old: float, new: float, reason: str) -> None:
         """A threshold that follows is another one now; committed."""
@@ -262,6 +270,7 @@ class StreamTelemetry:
         with store.lock:
             store.drop("model_info", name)
             store.set(1, "model_info", name, version, sha256, method)
+            store.set(1, "model_last_load_successful", name)
             store.set(created, "model_created_timestamp_seconds", name)
             store.set(self._clock.now(), "model_loaded_timestamp_seconds", name)
             store.set(threshold, "threshold", name)
@@ -283,8 +292,13 @@ class StreamTelemetry:
                 self._store.drop(metric, self.name)
             self._show_drift()
 
+    def watch_episodes(self, still_open: Callable[[], int]) -> None:
+        """``still_open`` tells how many episodes are going on; asked at every scrape, by any thread."""
+        self._open_episodes = still_open
+
     def _expect(self, limit: Limit | None) -> None:
         """Show what the limit promises, and nothing where it does not: 0 would be a promise, too."""
+        self._promise = limit
         shown: list[float] = []
         if limit:
             shown = [limit.share, limit.share_upper]
@@ -299,6 +313,7 @@ class StreamTelemetry:
         """A published model was not loaded; the one in use, if any, stays."""
         with self._store.lock:
             self._store.add(1, "model_refusals_total", self.name)
+            self._store.set(0, "model_last_load_successful", self.name)
         self._events.error("model_refused", stream=self.name, version=version, message=str(error))
 
     def memory_dropped(self, name: str, reason: str) -> None:
@@ -325,59 +340,3 @@ class StreamTelemetry:
     def reservoir_skipped(self, path: str, reason: str) -> None:
         """A file of the sample cannot be used; the sample goes on without it."""
         self._events.warning("reservoir_skipped", stream=self.name, path=path, reason=reason)
-
-    # -- SourceEvents ------------------------------------------------------------------------------------------
-
-    def rotated(self, path: str, kind: str) -> None:
-        self._count_word("rotations_total", kind, 1)
-        self._events.info("rotated", stream=self.name, kind=kind, path=path)
-
-    def identity_reset(self, path: str, reason: str) -> None:
-        self._count_word("identity_resets_total", reason, 1)
-        self._events.warning("identity_reset", stream=self.name, reason=reason, path=path)
-
-    def file_failed(self, path: str, error: OSError) -> None:
-        reason = errno.errorcode.get(error.errno or 0, "unknown")
-        self._count_word("file_errors_total", reason, 1)
-        self._events.warning("file_failed", stream=self.name, reason=reason, path=path, message=str(error))
-
-    def files(self, opened: int, tracked: int) -> None:
-        with self._store.lock:
-            self._store.set(opened, "files_open", self.name)
-            self._store.set(tracked, "files_tracked", self.name)
-
-    def bytes_abandoned(self, path: str, count: int, reason: str) -> None:
-        self._count_word("abandoned_bytes_total", reason, count)
-        self._events.error("bytes_abandoned", stream=self.name, reason=reason, bytes=count, path=path)
-
-    def lag(self, behind_bytes: int) -> None:
-        with self._store.lock:
-            self._store.set(behind_bytes, "tail_lag_bytes", self.name)
-
-    def unread(self, oldest_seconds: float, pinned_bytes: int) -> None:
-        with self._store.lock:
-            self._store.set(oldest_seconds, "tail_oldest_unread_seconds", self.name)
-            self._store.set(pinned_bytes, "pinned_deleted_bytes", self.name)
-
-    def adopted(self, path: str) -> None:
-        self._count_one("identity_adoptions_total")
-        self._events.info("adopted", stream=self.name, path=path)
-
-    def copy_ignored(self, path: str) -> None:
-        self._count_one("copies_ignored_total")
-        self._events.info("copy_ignored", stream=self.name, path=path)
-
-    def scanned(self, seconds: float, watch_mode: str) -> None:
-        with self._store.lock:
-            self._store.set(seconds, "scan_seconds", self.name)
-            for mode in WATCH_MODES:
-                self._store.set(mode == watch_mode, "watch_mode", self.name, mode)
-
-    def _count_one(self, metric: str) -> None:
-        with self._store.lock:
-            self._store.add(1, metric, self.name)
-
-    def _count_word(self, metric: str, word: str, amount: int) -> None:
-        store = self._store
-        with store.lock:
-            store.add(amount, metric, self.name, store.word(metric, self.name, word))

@@ -9,17 +9,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from monitor.core.errors import CannotCreateError
-from monitor.telemetry.names import PREFIX
-
-RETRAIN_METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "retrain_last_run_timestamp_seconds": ("When the last retraining of the stream ended.", ()),
-    "retrain_last_success_timestamp_seconds": ("When the model in use was published; 0: there is none.", ()),
-    "retrain_duration_seconds": ("How long the last retraining took.", ()),
-    "retrain_published": ("1 if it published a model, 0 if not.", ()),
-    "retrain_gate_passed": ("1 for each gate that its model passed, 0 for each that it did not.", ("gate",)),
-    "retrain_refused": ("1 for the reason why it published none: a gate, or what was lacking.", ("reason",)),
-}
-"""Name, help and labels besides the stream's; all are gauges, since each run writes the file anew."""
+from monitor.telemetry.names import PREFIX, RETRAIN_METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +36,8 @@ def write_textfile(runs: Sequence[RetrainRun], path: Path) -> None:
     """
     registry = CollectorRegistry()
     gauges = {
-        name: Gauge(PREFIX + name, text, ("stream", *labels), registry=registry)
-        for name, (text, labels) in RETRAIN_METRICS.items()
+        metric.name.removeprefix(PREFIX): Gauge(metric.name, metric.text, metric.labels, registry=registry)
+        for metric in RETRAIN_METRICS
     }
     for run in runs:
         _tell(run, gauges)

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F32
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig
 from monitor.core.protocols import Encoder
 from monitor.core.records import RecordBatch
 from monitor.core.rows import take
+from monitor.deciding.told import ToldRecords
 from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents, canary_of
-from monitor.model.calibration import calibrate_network
+from monitor.model.calibration import ScoreRange, calibrate_network
 from monitor.model.device import spare_cores, threads
 from monitor.model.history import Epoch
 from monitor.model.inference import SLICE_ROWS, Inference
@@ -27,7 +29,7 @@ from monitor.model.manifest import DataSummary
 from monitor.scoring.canary import with_scores
 from monitor.scoring.choice import scorer_of
 from monitor.training.fitting import fit
-from monitor.training.limits import check_budget, l1_limit, rarity_range
+from monitor.training.limits import check_budget, l1_limit, rarity_range, told_again
 from monitor.training.score_fitting import learn_score
 from monitor.training.splits import Split, split
 from monitor.training.trimming import Suspect, trimmed
@@ -39,13 +41,17 @@ WIDE = 256
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What makes a score and an alert of an error: the ``score:`` and ``alert:`` sections of a stream."""
+    """What makes a score and an alert of an error: the ``score:`` and ``alert:`` sections of a stream.
+
+    ``told`` are records that those to learn leave out because people were told of them; they count towards a budget.
+    """
 
     score: ScoreConfig
     alert: AlertConfig
+    told: ToldRecords | None = None
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        """Both as plain data."""
+        """Both sections as plain data."""
         return {"score": self.score.model_dump(mode="json"), "alert": self.alert.model_dump(mode="json")}
 
 
@@ -99,30 +105,29 @@ def train(
     early = values[parts.train.start : max(parts.train.stop, parts.early_stop.stop)]
     with _cores(layout):
         learned = learn_score(judging.score, inference, early, benign, config.seed, on_step)
-    if learned:
-        score_range, limit = rarity_range(learned.rarity, held_out, judging.score, judging.alert)
-        threshold = judging.alert.threshold
-    else:
-        score_range, limit = None, l1_limit(calibration.score(inference.errors(benign)), held_out, judging.alert)
-        threshold = limit.value
-    contents = BundleContents(
+    unlimited = BundleContents(
         stream=stream,
         module=fitted.module,
         config=config,
         layout=layout,
         features=features.state(),
         calibration=calibration,
-        threshold=threshold,
+        threshold=judging.alert.threshold,
         canary=canary_of(inference, benign),
         data=_summary(records, parts),
         history=replace(fitted.history, explained=explained_share(inference, benign)),
         sections=judging.sections(),
-        score=score_range,
+        score=ScoreRange(judging.score.method, 0.0, 1.0) if learned else None,
         evidence=learned.state if learned else {},
-        limit=limit,
     )
+    again = told_again(judging.told, features, scorer_of(unlimited, layout))
     if learned:
+        score_range, limit = rarity_range(learned.rarity, held_out, judging.score, judging.alert, again)
+        contents = replace(unlimited, score=score_range, limit=limit)
         contents = replace(contents, canary=with_scores(contents.canary, scorer_of(contents, layout)))
+    else:
+        limit = l1_limit(calibration.score(inference.errors(benign)), held_out, judging.alert, again)
+        contents = replace(unlimited, threshold=limit.value, limit=limit)
     return Trained(contents, features, suspects)
 
 

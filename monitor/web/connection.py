@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from monitor.web.authentication import CERTIFICATE_USER
+from monitor.web.crowd import Crowd
+from monitor.web.pace import client_address
+from monitor.web.tls import user_of
 
 REQUEST_SECONDS = 10.0
 """From the connection, or from the previous answer, to the next complete answer: ten times what a slow link needs."""
 LAST_ANSWER_SECONDS = 0.3
 """When the server stops: answers take milliseconds, so who has not got one by then does not read it."""
-MOST_CONNECTIONS = 160
-"""A scraper or two and some browsers need a dozen; the file descriptors belong to the logs that are read."""
 
 
 class BoundedConnection(H11Protocol):
-    """uvicorn's connection with a deadline and a bound on their number.
+    """uvicorn's connection with a deadline, as one of a bounded crowd.
 
     uvicorn itself starts its keep-alive timer only after an answer and restarts it with every byte, so a client that
     sends nothing, or a byte now and then, would stay for ever; and once there are many of these it would turn away
-    everybody. Here the idle connection that is open longest makes room for a new one.
+    everybody.
     """
 
     deadline: asyncio.TimerHandle
+    since: float
+    address: str
+
+    def __init__(self, crowd: Crowd, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._crowd = crowd
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= MOST_CONNECTIONS:
-            self._make_room()
         super().connection_made(transport)
+        self.address = client_address(self.client[0] if self.client else "")
+        name = user_of(transport.get_extra_info("peercert"))
+        self.app_state = {**self.app_state, CERTIFICATE_USER: name}
         self._restart_deadline()
+        self._crowd.enter(self)
+
+    def data_received(self, data: bytes) -> None:
+        # TLS hands over what it still has after the connection was closed, and uvicorn would refuse it a second time.
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, also in one whose answer may have begun, over which uvicorn would stumble."""
+        if not self.idle:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        with suppress(LocalProtocolError):  # part of an answer is out already, or it was HEAD, whose answer has no text
+            super().send_400_response(msg)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.leave(self)
         self.deadline.cancel()
         super().connection_lost(exc)
 
@@ -43,9 +72,10 @@ class BoundedConnection(H11Protocol):
         super().shutdown()
         self.loop.call_later(LAST_ANSWER_SECONDS, self.transport.abort)
 
-    def _restart_deadline(self) -> None:
-        # Abort, not close: closing waits for a client that does not read its answer.
-        self.deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+    def expel(self) -> None:
+        """Cut off a client that does not read its answer, too, which closing would wait for."""
+        self.connections.discard(self)
+        self.transport.abort()
 
     @property
     def idle(self) -> bool:
@@ -53,9 +83,6 @@ class BoundedConnection(H11Protocol):
         # uvicorn declares the cycle as never None, yet it is before the first request.
         return self.cycle is None or self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
 
-    def _make_room(self) -> None:
-        others = [c for c in self.connections if isinstance(c, BoundedConnection) and c.idle]
-        oldest = min(others, key=lambda c: c.deadline.when(), default=None)
-        if oldest is not None:
-            oldest.transport.abort()
-            self.connections.discard(oldest)  # at once: the loop tells it only in its next turn
+    def _restart_deadline(self) -> None:
+        self.since = self.loop.time()
+        self.deadline = self.loop.call_later(REQUEST_SECONDS, self.expel)

@@ -14,6 +14,9 @@ from monitor import plugins
 from monitor.core.protocols import Sink
 from monitor.core.strict import StrictModel
 
+FILES = {"hook.secret": "whsec_" + "QUJD" * 10}
+"""Files that the examples name and that have to be there."""
+
 
 @pytest.fixture(params=plugins.kinds("sinks"))
 def module(request: pytest.FixtureRequest) -> ModuleType:
@@ -29,6 +32,8 @@ def example(module: ModuleType) -> StrictModel:
 @pytest.fixture
 def sink(module: ModuleType, example: StrictModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     monkeypatch.chdir(tmp_path)
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
     built: Sink = module.build(example)
     yield built
     built.close()
@@ -61,7 +66,7 @@ def test_every_option_is_described(example: StrictModel) -> None:
 
 
 def test_sending_nothing_does_nothing(sink: Sink) -> None:
-    sink.send([])
+    assert sink.send([]) == 0
 
 
 def test_close_may_be_called_twice(sink: Sink) -> None:

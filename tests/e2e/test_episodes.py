@@ -13,7 +13,7 @@ from tests.e2e.support import Site, aemonitor, wait_for
 from tests.e2e.traffic import FEATURES
 
 BURST = 2_000
-EXTRA = "key: host\nalert: {threshold: 3.0, episode_gap_seconds: 2.0}\nscore: {method: l1}"
+EXTRA = "key: host\nalert: {threshold: 3.0, episode_gap_seconds: 2.0, hold_seconds: 0}\nscore: {method: l1}"
 
 
 def reading(number: int, host: str, level: float | None = None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from monitor.app.alerting import Scored
-from monitor.app.benign import benign, paced
+from monitor.app.benign import Kept, benign, chosen, paced
 from monitor.app.compose import build_ingest, learned_fields, sampler_of
 from monitor.app.gates.feedback import framed
 from monitor.app.sampling import AHEAD_SECONDS, LOOK_BATCHES, Sampler, sequential
@@ -73,6 +73,10 @@ class World:
             Scored(parsed, matrix, ScoreBatch(values.astype(np.float32), values, values), np.ones(len(raw)))
         )
 
+    def kept(self, inputs: Sequence[Path] = ()) -> Kept:
+        """The sample, if it is learned from."""
+        return chosen(self.config, "web", self.stream, inputs, lambda *_: None, reservoir=False)
+
     def learned(self, inputs: Sequence[Path] = (), *, reservoir: bool = False) -> list[float]:
         """The values of the field ``ms`` of what is learned, in order."""
         self.keeper.save()
@@ -81,7 +85,8 @@ class World:
             del done
             self.said.extend([f"{what}: {remark}"] if total else [])
 
-        batches = benign(self.config, "web", self.stream, inputs, say, reservoir=reservoir)
+        kept = chosen(self.config, "web", self.stream, inputs, say, reservoir=reservoir)
+        batches = benign(self.config, "web", self.stream, inputs, kept, say)
         columns = [np.array(batch.column("ms", FieldType.NUMBER))[batch.ok] for batch in batches]
         return [float(value) for column in columns for value in column]
 
@@ -163,7 +168,7 @@ def test_what_needs_neighbours_is_not_learned_from_a_sample(tmp_path: Path, extr
     keeper = Keeper(tmp_path, Telemetry(clock), clock)
     assert sampler_of("web", stream, Episodes(Policy(60.0), clock), clock, keeper) is None
     with pytest.raises(NoInputError, match=f"{why}: learned from records that follow each other"):
-        benign(config, "web", stream, (), lambda *_: None, reservoir=True)
+        chosen(config, "web", stream, (), lambda *_: None, reservoir=True)
 
 
 def test_a_reservoir_that_is_off_is_not_kept(tmp_path: Path) -> None:
@@ -180,10 +185,10 @@ def test_the_rate_is_that_of_the_stream_and_not_of_the_sample(world: World) -> N
     world.offer(lines(6000))  # of which 2,000 are kept, one a second
     world.keeper.save()
 
-    rate = paced(world.config, "web", world.stream, (), reservoir=False).alert.records_per_day
+    rate = paced(world.stream, world.kept()).alert.records_per_day
 
     assert rate == pytest.approx(86_400, rel=0.1)
-    assert paced(world.config, "web", world.stream, [Path("x")], reservoir=False) is world.stream
+    assert paced(world.stream, world.kept([Path("x")])) is world.stream
 
 
 def test_a_rate_that_is_configured_is_believed(tmp_path: Path) -> None:
@@ -191,7 +196,7 @@ def test_a_rate_that_is_configured_is_believed(tmp_path: Path) -> None:
     world.offer(lines(1200))
     world.keeper.save()
 
-    assert paced(world.config, "web", world.stream, (), reservoir=False) is world.stream
+    assert paced(world.stream, world.kept()) is world.stream
 
 
 def test_only_benign_records_with_a_time_that_can_be_true_get_in(world: World) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from safetensors.torch import load, save
 
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F32, F64
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.errors import BundleError
 from monitor.core.features import FeatureMatrix, Layout
 from monitor.core.limit import Limit

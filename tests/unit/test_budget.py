@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F64
 from monitor.core.clock import DAY_SECONDS, ManualClock
-from monitor.core.config import AlertConfig
 from monitor.core.errors import DataError, TryLaterError
 from monitor.deciding.budget import budget_limit, conformal_limit, fixed_limit, rate_limit
 from monitor.deciding.episode import Alerting, Episode, Policy
@@ -22,6 +22,7 @@ from monitor.deciding.episodes import Episodes
 from monitor.deciding.held_out import HeldOut
 from monitor.deciding.poisson import mean_quantile, quantile
 from monitor.deciding.threshold import Decider, exceeding
+from monitor.deciding.told import Told
 from monitor.training.limits import l1_limit
 from tests.records import records
 
@@ -278,3 +279,56 @@ def test_a_stream_with_clustered_exceedances_keeps_its_budget_in_episodes() -> N
     assert 0.7 * limit.daily.expected <= episodes.mean() <= limit.daily.upper
     assert len(rows) / DAYS > 5 * limit.daily.upper  # what a person would get without episodes
     assert limit.alerts_per_record < limit.share / 5
+
+
+RATE, SAMPLED = 10_000, 0.05
+
+
+def sampled(scores: F64, before: float, days: float, seed: int) -> tuple[HeldOut, Told]:
+    """One record in twenty of those that the limit before let pass, of their newest fifth; and all that it told of."""
+    random = np.random.default_rng(seed)
+    passed = scores[scores <= before]
+    kept = passed[random.random(len(passed)) < SAMPLED]
+    return HeldOut(kept[-len(kept) // 5 :], records_per_day=RATE), Told(scores[scores > before], days)
+
+
+@pytest.mark.parametrize("before", [6.5, 7.5])
+def test_a_budget_is_kept_though_a_sample_leaves_out_what_was_told_of(before: float) -> None:
+    """What lies above the limit before is 15, or 5.5, records in a day: a sample alone takes it for none."""
+    days, budget = 20.0, 6.0
+    alone, both = [], []
+    for seed in range(20):
+        benign, told = sampled(np.random.default_rng(seed).exponential(size=int(days * RATE)), before, days, seed)
+        alone.append(RATE * math.exp(-budget_limit(benign, budget).value))
+        both.append(RATE * math.exp(-budget_limit(benign, budget, told).value))
+
+    assert min(alone) > budget or before > 7
+    assert np.mean(both) <= 1.05 * budget
+    assert np.mean(both) < np.mean(alone)
+
+
+def test_what_was_told_of_is_part_of_what_is_promised() -> None:
+    benign = HeldOut(np.arange(100.0), records_per_day=10.0)
+
+    limit = budget_limit(benign, 1.0, Told(np.array([50.0, 98.5, 120.0]), 20.0))
+
+    assert limit.value == 91.0  # 8 held-out records and the one it is in 10.1 days, two episodes in 20
+    assert limit.daily is not None
+    assert limit.daily.expected == pytest.approx(9 / 10.1 + 2 / 20)
+    assert limit.daily.upper > fixed_limit(benign, limit.value).daily.upper  # type: ignore[union-attr]
+
+
+def test_a_limit_set_by_an_episode_told_of_counts_that_one_and_no_held_out_record_more() -> None:
+    benign = HeldOut(np.arange(100.0), records_per_day=100.0)
+
+    limit = budget_limit(benign, 1.0, Told(np.arange(100.0, 140.0, 2.0), 10.0))
+
+    assert limit.value == 120.0
+    assert limit.daily is not None
+    assert limit.daily.expected == 1.0  # nine above it and itself, in ten days
+
+
+def test_many_attacks_among_what_was_told_of_raise_a_limit_no_further_than_twice() -> None:
+    benign = HeldOut(np.arange(1.0, 101.0), records_per_day=100.0)
+
+    assert budget_limit(benign, 2.0, Told(np.full(1_000, 500.0), 1.0)).value == 198.0

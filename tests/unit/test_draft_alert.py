@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from monitor.core.config import AlertConfig
+from monitor.core.alert_config import AlertConfig
 from monitor.core.errors import TryLaterError
 from monitor.deciding.budget import budget_limit
 from monitor.deciding.held_out import HeldOut

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from monitor.core.accounting import Memory
 from monitor.core.clock import DAY_SECONDS, ManualClock
+from monitor.deciding.decided import Told
 from monitor.deciding.episode import Policy
-from monitor.deciding.episodes import Episodes, Told
+from monitor.deciding.episodes import Episodes
 from tests.records import records
 
 NOW = 20.0
@@ -46,12 +47,19 @@ ALERTS = st.lists(
     ),
     max_size=40,
 )
-POLICIES = st.builds(Policy, st.integers(0, 9).map(float), st.integers(1, 3), st.sampled_from([0.0, 7.0]))
+POLICIES = st.builds(
+    Policy,
+    gap_seconds=st.integers(0, 9).map(float),
+    fire_after=st.integers(1, 3),
+    half_life_seconds=st.sampled_from([0.0, 7.0]),
+    regime_after=st.integers(0, 3),
+    regime_seconds=st.integers(5, 20).map(float),
+)
 
 
 def said(told: Told, first: int = 0) -> Said:
-    row, episode, over = told.telling
-    what = "over" if over else ("warning", "critical")[int(episode.told) - 1]
+    row, episode, _ = told.telling
+    what = told.telling.kind if told.telling.over else ("warning", "critical")[int(episode.told) - 1]
     return Said(
         what, row if row < 0 else first + row, told.key, int(episode.alert_id, 16), int(episode.alerts), episode.peak
     )
@@ -62,8 +70,8 @@ def take(episodes: Episodes, alerts: list[Alert], first: int = 0) -> tuple[int, 
     times, keys, scores = zip(*alerts, strict=True)
     batch = records(times=list(times), keys=list(keys))
     ids = [f"{first + row:032x}" for row in range(len(alerts))]
-    begun, found = episodes.take(batch, np.array(scores), np.ones(len(alerts)), ids)
-    return begun, [said(each, first) for each in found]
+    decided = episodes.take(batch, np.array(scores), np.ones(len(alerts)), ids)
+    return decided.begun, [said(each, first) for each in decided.told]
 
 
 def restarted(episodes: Episodes) -> Episodes:
@@ -131,10 +139,10 @@ def test_the_end_has_the_id_of_the_alert_that_told_it_first() -> None:
     episodes = Episodes(Policy(GAP), ManualClock(NOW))
     take(episodes, [Alert(0), Alert(1, score=4.0)], first=7)
 
-    (end,) = map(said, episodes.ended(newest=11.5))
+    (end,) = map(said, episodes.ended(newest=11.5).told)
 
     assert (end.what, end.at, end.id, end.alerts, end.peak) == ("over", -1, 7, 2, 4.0)
-    assert episodes.ended(newest=1e9) == []
+    assert episodes.ended(newest=1e9).told == []
 
 
 def test_an_episode_fires_after_so_many_alerts() -> None:
@@ -153,7 +161,7 @@ def test_an_alert_that_comes_late_joins_and_may_move_the_start() -> None:
     episodes = Episodes(Policy(GAP), ManualClock(NOW))
     take(episodes, [Alert(100), Alert(95)])
 
-    (end,) = episodes.ended(newest=200.0)
+    (end,) = episodes.ended(newest=200.0).told
 
     assert end.telling.episode[:3] == (95.0, 100.0, 95.0)
 
@@ -163,7 +171,7 @@ def test_event_time_ends_an_episode_when_the_gap_is_exceeded(newest: float, over
     episodes = Episodes(Policy(GAP), ManualClock(NOW))
     take(episodes, [Alert(100)])
 
-    assert bool(episodes.ended(newest)) is over
+    assert bool(episodes.ended(newest).told) is over
 
 
 def test_without_records_the_clock_ends_an_episode_also_after_a_restart() -> None:
@@ -174,11 +182,11 @@ def test_without_records_the_clock_ends_an_episode_also_after_a_restart() -> Non
     take(episodes, [Alert(1e9, "b")])
     clock.advance(1.5)
 
-    assert [each.key for each in episodes.ended(None)] == ["a"]
+    assert [each.key for each in episodes.ended(None).told] == ["a"]
     episodes = restarted(episodes)
-    assert episodes.ended(None) == []  # what happened while it was down is not known
+    assert episodes.ended(None).told == []  # what happened while it was down is not known
     clock.advance(10.5)
-    assert [each.key for each in episodes.ended(None)] == ["b"]
+    assert [each.key for each in episodes.ended(None).told] == ["b"]
 
 
 def test_whoever_was_told_of_a_high_score_is_not_told_of_lower_ones_for_a_while() -> None:
@@ -206,12 +214,44 @@ def test_what_goes_on_unnoticed_is_told_when_it_gets_worse() -> None:
     ]
 
 
+DAYLONG = Policy(GAP, regime_after=3, regime_seconds=1000.0)
+
+
+def changed(*alerts: Alert) -> list[tuple[str, int, bool]]:
+    """What is told of alerts, and whether as a change of regime."""
+    batch = records(times=[alert.time for alert in alerts], keys=[alert.key for alert in alerts])
+    ids = [f"{row:032x}" for row in range(len(alerts))]
+    scores = np.array([alert.score for alert in alerts])
+    told = Episodes(DAYLONG, ManualClock(NOW)).take(batch, scores, np.ones(len(alerts)), ids).told
+    return [(each.telling.kind, each.telling.row, bool(each.telling.episode.changed)) for each in told]
+
+
+def test_the_third_episode_of_a_day_is_a_change_of_regime_that_ends_after_a_quiet_day() -> None:
+    assert changed(*(Alert(time) for time in (0, 100, 200, 300, 1000, 1900, 2901))) == [
+        ("begun", 0, False),
+        ("over", 1, False),
+        ("begun", 1, False),
+        ("over", 2, False),
+        ("begun", 2, True),
+        ("over", 6, True),
+        ("begun", 6, False),
+    ]
+
+
+def test_an_episode_that_lasts_for_a_day_is_a_change_of_regime() -> None:
+    assert changed(*(Alert(float(time)) for time in range(0, 1500, 10))) == [("begun", 0, False), ("worse", 100, True)]
+
+
+def test_episodes_of_several_days_are_none() -> None:
+    assert not any(each[2] for each in changed(*(Alert(time) for time in (0, 600, 1200, 1800, 2400))))
+
+
 def test_without_event_times_the_time_of_reading_counts() -> None:
     clock, begun = ManualClock(NOW), list[int]()
     episodes = Episodes(Policy(5.0), clock)
 
     for seconds in (5.0, 5.1, 0.0):
-        begun.append(episodes.take(records(x=[1.0]), np.array([2.0]), np.array([1.0]), ["0" * 32])[0])
+        begun.append(episodes.take(records(x=[1.0]), np.array([2.0]), np.array([1.0]), ["0" * 32]).begun)
         clock.advance(seconds)
 
     assert begun == [1, 0, 1]
@@ -222,4 +262,4 @@ def test_damaged_state_is_not_gone_on_with() -> None:
 
     reason = episodes.take_over(Memory(episodes.made_by, lambda: {"version": 1, "keys": ["a"], "values": [[1.0]]}))
 
-    assert reason == "remembered keys: not 12 finite numbers for each of 1 keys"
+    assert reason == "remembered keys: not 16 finite numbers for each of 1 keys"

@@ -262,6 +262,34 @@ def test_an_original_of_which_only_an_unfinished_line_is_there_is_not_the_copy_a
     assert [line for line in tail.lines if line != b"unfin"] == [b"unfinished", *NEW]
 
 
+def test_a_backup_that_came_shortly_before_is_not_taken_for_the_copy_of_a_copytruncate(log: Path) -> None:
+    tail = followed(log, OLD, include="{}*")
+    copy(log, log.with_name("access.log.backup"))
+    tail.step()
+    write(log, joined(NEW))
+    tail.step()
+    write(log, joined(LATE))
+    copytruncate(log, rotated(log))
+    tail.settle()
+
+    assert tail.lines == OLD + NEW + LATE
+    assert tail.events.abandoned == []
+
+
+def test_a_copy_is_not_judged_before_it_is_known_that_its_original_was_replaced(log: Path) -> None:
+    tail = followed(log, OLD, include="{}*")
+    truncate(log)
+    write(log, joined(NEW[:3]))
+    copy(log, rotated(log))
+    tail.clock.advance(1)
+    assert tail.source.read(0) == []
+    write(log, joined(NEW[3:]))
+    for _ in range(3):
+        tail.settle()
+
+    assert tail.lines == OLD + NEW
+
+
 def test_a_log_truncated_while_closed_for_lack_of_descriptors_goes_on_in_its_copy(log: Path) -> None:
     write(log, joined(OLD))
     tail = Follower(f"{log}*", max_open_files=1)

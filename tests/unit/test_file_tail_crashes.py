@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from monitor.core.accounting import Counts, Outcome, Position
+from monitor.core.clock import ManualClock
 from monitor.core.records import Origin
 from monitor.ledger import Ledger
 from tests.support_files import (
@@ -20,6 +22,7 @@ from tests.support_files import (
     numbered,
     recreate,
     rename,
+    replace_content,
     rotated,
     truncate,
     write,
@@ -258,3 +261,39 @@ def commit(ledger: Ledger, epoch: int, offset: int) -> None:
     tail = f"{offset:06d}".encode() if offset else b""
     position = Position(Origin("f", epoch, "/var/log/x", 1, 2, b"head"), offset, tail)
     ledger.commit([Outcome("web", [position], Counts())])
+
+
+def test_what_replaced_a_log_and_was_rotated_while_down_waits_for_a_descriptor_over_crashes(log: Path) -> None:
+    other = log.with_name("other.txt")
+    tail = Follower(log, other, max_open_files=1, clock=ManualClock(time.time()))
+    write(log, b"unfinished")
+    tail.step()
+    tail.stop()
+    replace_content(log, joined(OLD))
+    rename(log, rotated(log))
+    for newer, lines in ((other, LATE), (log, NEW)):  # each takes the only descriptor
+        write(newer, joined(lines))
+        tail.start()
+        tail.clock.advance(9)
+        tail.step()
+        tail.stop()
+    tail.start()
+    for _ in range(3):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted(OLD + LATE + NEW)
+
+
+def test_a_copy_that_waits_for_a_descriptor_is_not_met_before_its_original_after_a_crash(log: Path) -> None:
+    tail = Follower(log.with_name("*"), max_open_files=1)
+    for path, lines in ((log, OLD), (log.with_name("other.txt"), LATE)):
+        write(path, joined(lines))
+        tail.step()
+    tail.crash()
+    copy(log, log.with_name("copy.txt"))
+    tail.step()
+    tail.crash()
+    for _ in range(4):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted(OLD + LATE)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.support import need
+from tests.loopback import loopback
 from tests.support_files import joined, numbered, write
 from tests.watching import REPOSITORY, said, watching
 
@@ -91,6 +92,36 @@ def test_the_tests_of_the_source_pass_on_another_file_system(root: Path, kind: s
     done = mounted(root, kind, "env", f"TMPDIR={seen}", sys.executable, "-m", "pytest", *suite)
 
     print(done.stdout[-200:])
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_random_walks_on_a_file_system_in_user_space(root: Path) -> None:
+    (below := root / "below").mkdir()
+    (seen := root / "seen").mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not long",
+        "--timeout",
+        "3500",
+        SUITES[-1],
+    ]
+    with loopback(below, seen):
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=REPOSITORY,
+            env={**os.environ, "TMPDIR": str(seen)},
+        )
+
     assert done.returncode == 0, done.stdout[-3000:]
 
 

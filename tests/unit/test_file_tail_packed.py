@@ -12,6 +12,7 @@ from tests.support_files import (
     Follower,
     compress,
     copytruncate,
+    followed,
     joined,
     make_older,
     numbered,
@@ -157,6 +158,34 @@ def test_a_copy_that_was_compressed_before_anyone_looked_is_read_where_reading_s
 
     assert sorted(tail.lines) == sorted([*OLD, b"unfinished", *LATE, *NEW])
     assert tail.events.adoptions == [str(log)]
+
+
+@pytest.mark.parametrize("unread", [[], NEW])
+def test_the_copy_of_a_log_that_was_deleted_and_the_copy_compressed_at_once_is_read_once(
+    log: Path, unread: list[bytes]
+) -> None:
+    tail = followed(log, OLD)
+    write(log, joined(unread))
+    copytruncate(log, rotated(log))
+    log.unlink()
+    compress(rotated(log))
+    for _ in range(3):
+        tail.settle()
+
+    assert tail.lines == OLD + unread
+    assert tail.events.abandoned == []
+
+
+def test_what_came_after_a_copytruncate_and_was_compressed_at_once_is_read_once(log: Path) -> None:
+    tail = followed(log, OLD)
+    copytruncate(log, rotated(log, 2))
+    write(log, joined(NEW))
+    rename(log, rotated(log))
+    compress(rotated(log))
+    for _ in range(3):
+        tail.settle()
+
+    assert tail.lines == OLD + NEW
 
 
 def test_a_copytruncate_and_compression_while_down_is_read_where_reading_stopped(log: Path) -> None:

@@ -308,3 +308,30 @@ def test_what_changes_in_the_silence_is_found_by_the_next_scan(log: Path, change
     tail.step()
 
     assert tail.lines[-1] == b"new"
+
+
+def test_what_is_left_in_the_copy_of_a_log_that_was_silent_comes_before_what_follows(log: Path) -> None:
+    tail = followed(log, OLD, rotate_grace_seconds=0)
+    tail.clock.advance(100)
+    for _ in range(3):
+        tail.step()
+
+    write(log, joined(NEW))
+    copytruncate(log, rotated(log))
+    write(log, joined(LATE))
+    tail.step()
+
+    assert tail.lines == OLD + NEW + LATE
+    assert tail.events.rotations == [(str(log), "copytruncate")]
+
+
+def test_a_scan_that_finds_all_as_it_was_tells_that_nothing_is_behind_any_more(log: Path) -> None:
+    tail = silent(log)
+    write(log, joined(NEW))
+    tail.read()
+    assert tail.events.behind_bytes == len(joined(NEW))
+
+    tail.commit()
+    tail.step()
+
+    assert tail.events.behind_bytes == 0

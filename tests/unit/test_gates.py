@@ -31,14 +31,17 @@ from monitor.app.gates.contest import Contest, Labelled
 from monitor.app.pipeline import EPISODES
 from monitor.app.places import Places
 from monitor.core.accounting import Counts, MemoryChange, Outcome
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F64
 from monitor.core.clock import ManualClock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import BundleError
 from monitor.core.limit import Daily, Limit
 from monitor.core.records import RecordBatch
+from monitor.core.rows import take
 from monitor.deciding.episode import WARNING, Episode
 from monitor.deciding.episodes import Episodes
+from monitor.deciding.told import ToldRecords
 from monitor.ledger import Ledger
 from monitor.model.history import History
 from monitor.model.publishing import publish
@@ -107,12 +110,13 @@ class Bench:
         champion: Contender | None = None,
         *,
         records: RecordBatch | None = None,
+        told: ToldRecords | None = None,
         unparsed: float = 0.0,
         labelled: Labelled = (),
         firing: str | None = None,
     ) -> Contest:
         used = self.records if records is None else records
-        return Contest(self.stream, candidate or self.model, champion, used, unparsed, labelled, lambda: firing)
+        return Contest(self.stream, candidate or self.model, champion, used, told, unparsed, labelled, lambda: firing)
 
     def remade(self, *, threshold: float | None = None, promise: Limit | None = None, **changes: Any) -> Contender:
         """The model with another limit, promise, or other contents."""
@@ -258,7 +262,22 @@ def test_the_one_in_use_alerts_no_more_often_on_all_that_set_the_limit_than_the_
 def test_the_one_in_use_is_compared_at_a_limit_that_drift_moves_and_strange_records_do_not(
     scores: F64, limit: float
 ) -> None:
-    assert trying.rivals_limit(scores, 1.0, 0) == limit
+    assert trying.rivals_limit(trying.Alarms(scores, np.ones(len(scores))), 1.0, 0) == limit
+
+
+def test_episodes_told_of_count_as_false_alerts_of_both(bench: Bench, records: RecordBatch) -> None:
+    """The calibrating records stand for 200 / 240 of a day, and there were three episodes in half of one."""
+    scores = bench.model.scores(records, bench.model.encode(records))
+    rows = np.argsort(scores)[-3:]
+    told = ToldRecords(take(records, rows), np.array([1.0, 1.0, 10.0]), 0.5)
+    stream = bench.stream.model_copy(update={"alert": AlertConfig(records_per_day=240)})
+    contest = replace(bench.contest(told=told), stream=stream, candidate=bench.remade(threshold=float(scores.max())))
+
+    alarms = trying.alarms(contest, bench.model)
+
+    assert alarms.scores[-3:].tolist() == [*scores[rows[:2]], 10 * scores[rows[2]]]
+    assert alarms.above(float(scores.max())) == pytest.approx(200 / 240 / 0.5)  # the one that came ten times as high
+    assert trying.comparable_limit(contest, bench.remade(threshold=0.1)) == pytest.approx(float(scores.max()))
 
 
 # -- replay ----------------------------------------------------------------------------------------------------

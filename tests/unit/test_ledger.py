@@ -278,9 +278,9 @@ def test_a_ledger_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -
     connection.commit()
     connection.close()
 
-    with pytest.raises(StateError, match="schema version 99, this program knows up to 3: install the newer program"):
+    with pytest.raises(StateError, match="schema version 99, this program knows up to 4: install the newer program"):
         Ledger.open(tmp_path)
-    with pytest.raises(StateError, match="schema version 99, this program reads 3"):
+    with pytest.raises(StateError, match="schema version 99, this program reads 4"):
         Ledger.open(tmp_path, read_only=True)
 
 

@@ -87,9 +87,18 @@ def tables(file: Path) -> list[str]:
 # -- versions --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "version"), [(VERSION_1, 1), (VERSION_2, 2)])
+def brought_to(file: Path, version: int) -> None:
+    """Do what the program of that version did with an older file."""
+    connection = sqlite3.connect(file)
+    seals.install(connection)
+    schema.migrate(connection, version)
+    connection.close()
+
+
+@pytest.mark.parametrize(("text", "version"), [(VERSION_1, 1), (VERSION_2, 2), (VERSION_2, 3)])
 def test_a_ledger_of_every_older_version_is_taken_over(tmp_path: Path, text: str, version: int) -> None:
     sql(tmp_path / NAME, text)
+    brought_to(tmp_path / NAME, version)
 
     with Ledger.open(tmp_path) as ledger:
         (state,) = ledger.resume("web")
@@ -108,8 +117,8 @@ def test_a_ledger_of_every_older_version_is_taken_over(tmp_path: Path, text: str
 
 
 def test_every_version_there_ever_was_is_tried_above() -> None:
-    assert (min(schema.MIGRATIONS), max(schema.MIGRATIONS)) == (1, 2)
-    assert schema.VERSION == 3
+    assert (min(schema.MIGRATIONS), max(schema.MIGRATIONS)) == (1, 3)
+    assert schema.VERSION == 4
 
 
 # -- flipped bits ----------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.alert_config import AlertConfig
+from monitor.core.config import ScoreConfig
 from monitor.training.limits import rarity_range
 from tests.records import records
 

@@ -144,7 +144,7 @@ def test_what_was_suppressed_is_told_at_the_end_and_is_a_metric(
 ) -> None:
     telemetry = Telemetry(clock, Events(clock, log[1]))
     for _ in range(BURST + 2):
-        telemetry.stream("web").alert("odd", "warning")
+        telemetry.stream("web").alert("odd", "warning", "ab" * 16, 1.5)
 
     body, _ = telemetry.scrape()
     telemetry.stopped()

@@ -87,3 +87,10 @@ def test_a_panel_comes_back_from_its_state() -> None:
 
     assert restored.members == 3
     assert torch.equal(restored.mean(x, x), panel.mean(x, x))
+
+
+def test_where_nothing_is_hidden_flags_may_be_left_out() -> None:
+    panel = Panel.drawn(panel_widths(16, 5), 3, torch.Generator().manual_seed(1), torch.device("cpu"))
+    z = torch.randn(10, 16, generator=torch.Generator().manual_seed(2))
+
+    torch.testing.assert_close(panel.mean(z), panel.mean(z, torch.zeros(10, 8)))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.alert_config import AlertConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.errors import DataError
 from monitor.core.features import Layout
 from monitor.core.model_config import ModelConfig

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.core.errors import CannotCreateError
-from monitor.telemetry.names import PREFIX
-from monitor.telemetry.textfile import RETRAIN_METRICS, RetrainRun, write_textfile
+from monitor.telemetry.names import PREFIX, RETRAIN_METRICS
+from monitor.telemetry.textfile import RetrainRun, write_textfile
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUN = RetrainRun("web", 2e9, 12.5, published=False, last_success=1e9, gates={"faults": False}, reason="faults")
@@ -47,4 +47,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_every_metric_is_documented() -> None:
     page = (REPOSITORY / "docs" / "howto" / "retrain.md").read_text()
 
-    assert all(f"`{PREFIX}{name}{{" in page for name in RETRAIN_METRICS)
+    assert all(f"`{metric.name}{{" in page for metric in RETRAIN_METRICS)

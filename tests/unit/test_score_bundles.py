@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.alert_config import AlertConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.errors import BundleError
 from monitor.core.features import FeatureMatrix
 from monitor.model.bundle import BundleContents, verify

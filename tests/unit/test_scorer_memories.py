@@ -63,7 +63,7 @@ class Model:
         outcome = Outcome("web", (), Counts(read=BATCH, scored=BATCH), memories=self.features.memory_changes())
         return Processed(outcome, np.zeros(BATCH), np.zeros(BATCH), None, {})
 
-    def idle(self) -> None:
+    def idle(self, *, ending: bool = False) -> None:
         """Nothing is known but what came."""
 
 

@@ -90,3 +90,18 @@ def test_tails_come_back_from_their_state() -> None:
     errors = torch.rand(20, 2) * 20
 
     assert torch.equal(Tails.restore(tails.state()).rarity(errors), tails.rarity(errors))
+
+
+@pytest.mark.parametrize("least", [0.0, 0.7, 1.6, 2.5])
+def test_the_highest_of_some_columns_is_found_without_looking_at_all_of_them(least: float) -> None:
+    random = np.random.default_rng(4)
+    benign = random.lognormal(0.0, 1.0, (3_000, 6))
+    benign[:, 4] = 1.0  # one that never differs
+    benign[:, 5] = random.integers(0, 3, 3_000)
+    tails = fit_tails(benign)
+    errors = torch.from_numpy(np.concatenate([benign[:200], 30 * benign[200:220], np.zeros((1, 6))])).float()
+
+    found = tails.highest(errors, least)
+
+    torch.testing.assert_close(found, tails.rarity(errors).amax(1).clamp(min=least))
+    assert found.max() > 3

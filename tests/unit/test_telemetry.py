@@ -22,7 +22,7 @@ from monitor.core.clock import ManualClock, SystemClock
 from monitor.core.drifted import Drifted, Usual
 from monitor.core.limit import Daily, Limit
 from monitor.telemetry import Telemetry, describe_metrics
-from monitor.telemetry.names import METRICS
+from monitor.telemetry.names import LEVELS, METRICS, RETRAIN_METRICS, SCORE_BOUNDS
 from monitor.telemetry.store import MOST_WORDS, Store
 from tests.conftest import REPOSITORY
 
@@ -74,9 +74,10 @@ def full(telemetry: Telemetry) -> None:
     stream.model_refused("v2", ValueError("bad"))
     stream.batch(
         Counts(read=2, scored=2), scores(0.5, 1.5), {"parse": 0.1}, 1_699_999_990.0,
-        l1=scores(0.5, 1.5), field_errors={"status": 0.5}, dead_letters=1,
+        l1=scores(0.5, 1.5), dead_letters=1,
     )  # fmt: skip
-    stream.alert("status is 418", "warning")
+    stream.alert("status is 418", "warning", "ab" * 16, 1.5)
+    stream.suppression({"maintenance": 1})
     stream.files(1, 2)
     stream.lag(10)
     stream.file_failed("/x", PermissionError(13, "denied"))
@@ -147,6 +148,7 @@ def test_a_new_stream_starts_every_counter_at_zero(telemetry: Telemetry) -> None
     assert ("aemonitor_records_in_flight", frozenset(stream)) in zero
     assert ("aemonitor_rotations_total", frozenset(stream | {("kind", "copytruncate")})) in zero
     assert ("aemonitor_abandoned_bytes_total", frozenset(stream | {("reason", "max_rotated_age")})) in zero
+    assert ("aemonitor_file_errors_total", frozenset(stream | {("reason", "EACCES")})) in zero
     assert ("aemonitor_score_bucket", frozenset(stream | {("le", "1.0")})) in zero
     assert ("aemonitor_score_count", frozenset(stream)) in zero
 
@@ -178,7 +180,7 @@ def test_a_model_that_promises_less_leaves_no_promise_of_the_one_before(
 
 
 def test_metric_names_follow_the_rules_of_prometheus() -> None:
-    for metric in METRICS:
+    for metric in (*METRICS, *RETRAIN_METRICS):
         assert metric.name.startswith("aemonitor_")
         assert metric.name.endswith("_total") == (metric.kind == "counter")
         assert metric.name.endswith("_info") == (metric.kind == "info")
@@ -190,7 +192,7 @@ def test_the_reference_page_is_what_the_program_prints() -> None:
     page = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text()
 
     assert page == describe_metrics()
-    assert all(f"`{metric.name}`" in page for metric in METRICS)
+    assert all(f"`{metric.name}`" in page for metric in (*METRICS, *RETRAIN_METRICS))
 
 
 def test_drift_is_shown_as_far_as_it_is_known(telemetry: Telemetry) -> None:
@@ -469,6 +471,108 @@ def test_the_overview_shows_each_stream_as_it_stands(telemetry: Telemetry) -> No
 
     assert (web.name, web.version, web.threshold, web.read, web.scored, web.lag_bytes) == ("web", "v1", 0.7, 2, 2, 10)
     assert (last.name, last.version, last.threshold) == ("z", None, None)
+
+
+# -- exemplars -------------------------------------------------------------------------------------------------
+
+
+def exemplars(telemetry: Telemetry) -> dict[tuple[str, str | None], tuple[str, float, float]]:
+    """By metric and bucket: the alert shown beside it, its value and when it was."""
+    body, _ = telemetry.scrape(OPENMETRICS)
+    return {
+        (sample.name, sample.labels.get("le")): (
+            sample.exemplar.labels["alert_id"], sample.exemplar.value, float(sample.exemplar.timestamp or 0)
+        )
+        for family in parse_openmetrics(body.decode())
+        for sample in family.samples
+        if sample.exemplar
+    }  # fmt: skip
+
+
+def test_the_last_alert_of_each_bucket_is_its_exemplar(telemetry: Telemetry, clock: ManualClock) -> None:
+    stream = telemetry.stream("web")
+    stream.alert("status is 418", "warning", "aa" * 16, 1.4)
+    stream.alert("status is 500", "critical", "bb" * 16, math.inf)
+    clock.advance(5)
+    stream.alert("status is 419", "warning", "cc" * 16, 1.5)
+
+    assert exemplars(telemetry) == {
+        ("aemonitor_alerts_total", None): ("cc" * 16, 1.0, clock.now()),
+        ("aemonitor_score_bucket", "1.5"): ("cc" * 16, 1.5, clock.now()),
+        ("aemonitor_score_bucket", "+Inf"): ("bb" * 16, 1e9, clock.now() - 5),
+    }
+    assert b"aa" * 16 not in telemetry.scrape(OPENMETRICS)[0]
+    assert b"alert_id" not in telemetry.scrape()[0]  # the plain format has none
+
+
+def test_however_many_alerts_come_the_exemplars_are_few(telemetry: Telemetry) -> None:
+    for number in range(1_000):
+        telemetry.stream("web").alert("odd", "warning", f"{number:032x}", number / 5)
+
+    shown = exemplars(telemetry)
+
+    assert len(shown) <= 2 + len(SCORE_BOUNDS)
+    assert shown["aemonitor_alerts_total", None][0] == f"{999:032x}"
+
+
+def test_exemplars_go_with_the_histogram_and_with_the_stream(telemetry: Telemetry) -> None:
+    full(telemetry)
+    assert {name for name, _ in exemplars(telemetry)} == {"aemonitor_alerts_total", "aemonitor_score_bucket"}
+
+    telemetry.stream("web").model(version="v2", sha256="cd", created=1.0, threshold=0.8, low=0.1, high=2.0)
+    assert {name for name, _ in exemplars(telemetry)} == {"aemonitor_alerts_total"}
+
+    telemetry.forget_stream("web")
+    telemetry.stream("web")
+    assert not exemplars(telemetry)
+
+
+# -- states that an operator is called for -----------------------------------------------------------------------
+
+
+def test_open_episodes_are_asked_for_at_every_scrape(telemetry: Telemetry) -> None:
+    going_on = ["a", "b"]
+    telemetry.stream("web").watch_episodes(lambda: len(going_on))
+    assert value(telemetry, "episodes_open", stream="web") == 2
+
+    going_on.clear()
+
+    assert value(telemetry, "episodes_open", stream="web") == 0
+
+
+def test_a_refused_model_is_shown_until_one_is_loaded(telemetry: Telemetry) -> None:
+    stream = telemetry.stream("web")
+    stream.model_refused("v1", ValueError("truncated"))
+    assert value(telemetry, "model_last_load_successful", stream="web") == 0
+
+    stream.model(version="v2", sha256="cd", created=1.0, threshold=0.8, low=0.1, high=2.0)
+
+    assert value(telemetry, "model_last_load_successful", stream="web") == 1
+
+
+def test_a_state_that_cannot_be_written_is_shown_until_it_can(telemetry: Telemetry) -> None:
+    assert value(telemetry, "checkpoint_last_successful") == 1
+
+    telemetry.commit_failed(OSError(30, "Read-only file system"))
+    assert value(telemetry, "checkpoint_last_successful") == 0
+
+    telemetry.committed(0.1)
+    assert value(telemetry, "checkpoint_last_successful") == 1
+
+
+def test_log_events_are_counted_by_level_also_those_the_log_does_not_show(
+    telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = telemetry.stream("web")
+
+    with caplog.at_level("ERROR"):
+        stream.rotated("/a", "rename")
+        stream.identity_reset("/a", "marker")
+        stream.bytes_abandoned("/a", 1, "hole")
+        stream.bytes_abandoned("/a", 1, "hole")
+
+    levels = {level: value(telemetry, "log_events_total", level=level) for level in LEVELS}
+    assert levels == {"info": 1, "warning": 1, "error": 2}
 
 
 # -- what was expected and what came ---------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.app.compose import restore_features
+from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F64, I64
-from monitor.core.config import AlertConfig, ScoreConfig
+from monitor.core.config import ScoreConfig
 from monitor.core.model_config import ModelConfig
 from monitor.core.protocols import Encoder
 from monitor.core.records import RecordBatch

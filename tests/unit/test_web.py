@@ -10,11 +10,10 @@ from contextlib import ExitStack
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.core.accounting import Counts
 from monitor.core.clock import ManualClock
 from monitor.telemetry import Telemetry
 from monitor.web import Health, Server
-from monitor.web.connection import MOST_CONNECTIONS
+from monitor.web.crowd import MOST_CONNECTIONS
 from monitor.web.health import STALE_SECONDS
 from monitor.web.server import LARGEST_REQUEST_HEAD
 
@@ -132,34 +131,6 @@ def test_readiness_lists_the_reasons_one_a_line(server: Server, health: Health) 
     assert (waiting[0], waiting[1]["content-type"]) == (503, "text/plain; charset=utf-8")
     assert waiting[2] == "the disk is still full\nstream web has no model\\nforged line \\x1b[31m\n"
     assert (working[0], working[2]) == (200, "ready\n")
-
-
-def test_the_page_shows_every_stream_and_escapes_what_it_shows(
-    server: Server, telemetry: Telemetry, health: Health
-) -> None:
-    stream = telemetry.stream("<script>alert(1)</script>")
-    stream.model(version='v1"<b>', sha256="ab", created=0.0, threshold=0.85, low=0.0, high=1.0)
-    stream.framed(1234)
-    stream.restored(Counts(read=1000, scored=1000, alerts=7))
-    health.not_ready("x", "<i>not</i> \x1b ready")
-
-    status, headers, body = ask(server, "/")
-
-    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "<td>&lt;script&gt;alert(1)&lt;/script&gt;</td><td>v1&quot;&lt;b&gt;</td><td>0.85</td>" in body
-    assert '<td class="number">2,234</td>' in body
-    assert "<li>&lt;i&gt;not&lt;/i&gt; \\x1b ready</li>" in body
-    assert "<script" not in body
-    for link in ("metrics", "-/healthy", "-/ready"):
-        assert f'<a href="{link}">' in body
-        assert ask(server, f"/{link}")[0] in (200, 503)
-
-
-def test_the_page_says_so_when_nothing_is_wrong_and_nothing_runs(server: Server) -> None:
-    body = ask(server, "/")[2]
-
-    assert "Healthy and ready." in body
-    assert "No stream is running." in body
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from monitor.core.clock import DAY_SECONDS
 from monitor.core.config import StreamConfig
 from monitor.core.records import RecordBatch
 from monitor.core.rows import take
+from monitor.deciding.told import ToldRecords
 from monitor.training.splits import Split, split
 
 MOST_REPLAYED = 20_000
@@ -41,14 +42,16 @@ class Replay:
 class Contest:
     """One new model against the one in use; ``champion`` is None where there is none that can be compared.
 
-    ``records`` are all benign records that were given, ``unparsed`` the share of lines that were none. ``firing`` tells
-    why a person would say that something is going on in the stream just now; None where nothing is.
+    ``records`` are all benign records that were given, ``unparsed`` the share of lines that were none. ``told`` are of
+    the episodes told of meanwhile, which ``records`` leave out. ``firing`` tells why a person would say that something
+    is going on in the stream just now; None where nothing is.
     """
 
     stream: StreamConfig
     candidate: Contender
     champion: Contender | None
     records: RecordBatch
+    told: ToldRecords | None
     unparsed: float
     labelled: Labelled
     firing: Callable[[], str | None]

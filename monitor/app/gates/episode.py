@@ -12,6 +12,7 @@ from monitor.app.pipeline import EPISODES
 from monitor.core.alerts import Alert
 from monitor.core.errors import NoInputError
 from monitor.core.printable import printable
+from monitor.deciding.decided import STORM
 from monitor.deciding.episode import Episode, of_numbers
 from monitor.deciding.episodes import Episodes
 from monitor.ledger import Ledger
@@ -64,7 +65,7 @@ def _lasting(ledger: Ledger, stream: str, gap_seconds: float, now: float) -> str
     if not recent:
         return None
     key = min(recent, key=lambda each: recent[each])
-    whose = "" if key is None else f" of {printable(key)}"
+    whose = "" if key in (None, STORM) else f" of {printable(key)}"
     return f"an episode{whose} goes on, its last record came {_ago(recent[key], gap_seconds)}"
 
 

@@ -40,6 +40,9 @@ MARGIN = 0.05
 MOST = 0.5
 """More than this share of the held-out records is what most of them do."""
 
+NEGLIGIBLE = 1e-9
+"""Sums of weights differ by less than this."""
+
 SURE = 2.33
 """Standard deviations by which chance exceeds once in a hundred times what a model may fall short."""
 
@@ -95,40 +98,69 @@ def _rival(contest: Contest, rival: Contender) -> tuple[Planted, ...]:
 
 
 def comparable_limit(contest: Contest, rival: Contender) -> float:
-    """Where the model in use raises as many false alerts as the new one, of all the records that set the new limit.
+    """Where the model in use raises as many false alerts as the new one, of all that sets the new limit.
 
-    Of the few that faults are planted in neither may alert on any, and one of them ten times as often as the other.
+    Of the few records that faults are planted in neither may alert on any, and one of them ten times as often as the
+    other.
     """
-    ours = int((_scores(contest.candidate, contest.calibrating) > contest.candidate.threshold).sum())
-    return rivals_limit(_scores(rival, contest.calibrating), rival.threshold, ours)
+    ours, theirs = alarms(contest, contest.candidate), alarms(contest, rival)
+    return rivals_limit(theirs, rival.threshold, ours.above(contest.candidate.threshold))
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """Scores of benign records, [n], and of how many records each of them stands for one, [n]."""
+
+    scores: F64
+    weights: F64
+
+    def above(self, limit: float) -> float:
+        """How many alert."""
+        return float(self.weights[self.scores > limit].sum())
+
+
+def alarms(contest: Contest, contender: Contender) -> Alarms:
+    """Of the records that set the limit, and of the episodes told of while these were kept, in the same time."""
+    scores = _scores(contender, contest.calibrating)
+    told, rate = contest.told, contest.stream.alert.records_per_day
+    if told is None or rate is None or not len(told.records):
+        return Alarms(scores, np.ones(len(scores)))
+    again = _scores(contender, told.records) * told.factors
+    share = len(scores) / rate / told.days
+    return Alarms(np.concatenate([scores, again]), np.repeat([1.0, share], [len(scores), len(again)]))
 
 
 def _scores(contender: Contender, records: RecordBatch) -> F64:
     return contender.scores(records, contender.encode(records))
 
 
-def fair_limit(scores: F64, false_alerts: int) -> float:
-    """The lowest limit that no more than ``false_alerts`` of the scores [n] exceed.
+def fair_limit(scores: F64, false_alerts: float, weights: F64 | None = None) -> float:
+    """The lowest limit that no more than ``false_alerts`` of the scores [n] exceed; each counts its weight, or 1.
 
     >>> fair_limit(np.array([3.0, 1.0, 2.0]), 1), fair_limit(np.array([3.0, 1.0]), 2)
     (2.0, -inf)
+    >>> fair_limit(np.array([3.0, 1.0, 2.0]), 1.5, np.array([1.0, 1.0, 0.5]))
+    1.0
     """
-    return float(np.sort(scores)[::-1][false_alerts]) if false_alerts < len(scores) else -math.inf
+    order = np.argsort(-scores)
+    exceeding = np.cumsum(np.ones(len(scores)) if weights is None else weights[order])
+    beyond = np.flatnonzero(exceeding > false_alerts + NEGLIGIBLE)
+    return float(scores[order[beyond[0]]]) if len(beyond) else -math.inf
 
 
-def rivals_limit(scores: F64, threshold: float, false_alerts: int) -> float:
+def rivals_limit(alarms: Alarms, threshold: float, false_alerts: float) -> float:
     """Where the model in use is to alert, so that it raises no more false alerts than the new one.
 
     It goes up to ``FURTHEST`` times its own limit, and beyond only if even there most records would alert. What most
     records do is how things are now; what some do may be what has to be found, and the new model has learned it.
 
     Args:
-        scores: of held-out records by the model in use, [n].
+        alarms: of held-out records by the model in use.
         threshold: its own limit.
         false_alerts: how many of them alert with the new model.
     """
-    fair, furthest = fair_limit(scores, false_alerts), FURTHEST * threshold
-    if fair > furthest and (scores > furthest).mean() <= MOST:
+    fair, furthest = fair_limit(alarms.scores, false_alerts, alarms.weights), FURTHEST * threshold
+    if fair > furthest and alarms.above(furthest) <= MOST * alarms.weights.sum():
         fair = furthest
     return max(threshold, fair)
 

@@ -1,0 +1,89 @@
+"""How long a stream may be silent, and what is told of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitor.core.accounting import Memory
+from monitor.core.arrays import F64
+from monitor.core.clock import ManualClock
+from monitor.deciding.silence import Silence, longest_silence
+
+STEADY = np.arange(2_000) * 30.0
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        (STEADY, 90.0),
+        (np.where(STEADY > 9_000, STEADY + 600, STEADY), 3 * 630.0),
+        (STEADY[::-1], 90.0),  # files may come in any order
+        (STEADY / 30, 60.0),  # nothing shorter
+        (np.concatenate([STEADY, [np.nan]]), 90.0),
+        (STEADY[:999], None),  # too few
+        (np.where(STEADY > 30_000, STEADY + 7 * 86_400, STEADY), None),  # a week is missing between two files
+        (np.zeros(2_000), None),
+        (np.full(2_000, np.nan), None),
+        (None, None),
+    ],
+)
+def test_benign_records_tell_how_long_it_may_last(times: F64 | None, seconds: float | None) -> None:
+    assert longest_silence(times) == seconds
+
+
+def silence(clock: ManualClock) -> Silence:
+    return Silence(100.0, clock)
+
+
+def restarted(before: Silence, clock: ManualClock) -> Silence:
+    after = silence(clock)
+    assert after.take_over(Memory(before.made_by, before.keyed_state)) is None
+    return after
+
+
+def test_it_is_told_once_and_so_is_its_end() -> None:
+    clock = ManualClock(1_000.0)
+    quiet = silence(clock)
+    clock.advance(100.0)
+    assert quiet.told() is None
+    clock.advance(0.5)
+
+    assert quiet.told() == (1_000.0, 100.5)
+    assert quiet.told() is None
+    clock.advance(10.0)
+    assert quiet.heard() == (1_000.0, 110.5)
+    assert quiet.heard() is None
+
+
+def test_a_restart_tells_nothing_again_and_forgets_no_end() -> None:
+    clock = ManualClock(1_000.0)
+    quiet = silence(clock)
+    clock.advance(101.0)
+    quiet.told()
+
+    quiet = restarted(quiet, clock)
+    clock.advance(500.0)
+
+    assert quiet.told() is None
+    assert quiet.heard() == (1_000.0, 601.0)
+
+
+def test_while_the_program_was_down_nobody_was_silent() -> None:
+    clock = ManualClock(1_000.0)
+    quiet = silence(clock)
+    quiet.heard()
+    clock.advance(100_000.0)
+
+    quiet = restarted(quiet, clock)
+    clock.advance(99.0)
+
+    assert quiet.told() is None
+    clock.advance(2.0)
+    assert quiet.told() == (1_000.0, 101.0)
+
+
+def test_damaged_state_is_not_gone_on_with() -> None:
+    state = {"version": 1, "keys": [None], "values": [[1.0]]}
+
+    assert "not 2 finite numbers" in str(silence(ManualClock()).take_over(Memory("", lambda: state)))
