@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,26 @@ def alert_lines(config_path: Path, stream: str | None, limit: int, *, suppressed
     chosen_streams(load_config(config_path), [stream] if stream else [])
     with _ledger(config_path) as ledger:
         return ledger.alerts(stream, limit, which="suppressed" if suppressed else "sent")[::-1]
+
+
+def followed(config_path: Path, stream: str | None, limit: int, wait: Callable[[], object]) -> Iterator[bytes]:
+    """The newest ``limit`` alerts as JSON, and then each as it is committed; ``wait`` is called while there is none.
+
+    Raises:
+        UsageError: there is no such stream.
+        NoInputError: there is no ledger yet.
+    """
+    streams = [*chosen_streams(load_config(config_path), [stream])] if stream else None
+    with _ledger(config_path) as ledger:
+        place, found = 0, ledger.newest(streams, limit)
+        if not limit:
+            place = max((seq for seq, _ in ledger.newest(None, 1)), default=0)
+        while True:
+            yield from (line for _, line in found)
+            place = max([place, *(seq for seq, _ in found)])
+            found = ledger.sent_after(place, streams)
+            if not found:
+                wait()
 
 
 def labels(config_path: Path) -> dict[str, Label]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
     from monitor.app.labels import Verdict
 
 
-@click.group("alerts", short_help="List, show and label alerts.")
+LOOK_SECONDS = 0.5
+"""How often `tail` looks for more."""
+
+
+@click.group("alerts", short_help="List, follow, show and label alerts.")
 def command() -> None:
     """The history of alerts, as the ledger keeps it; works while the daemon runs."""
 
@@ -31,6 +36,23 @@ def list_alerts(config: Path, stream: str | None, limit: int, *, suppressed: boo
     said = labels(config)
     for line in alert_lines(config, stream, limit, suppressed=suppressed):
         click.echo(labelled_line(line, said) if as_json else short_line(line, said))
+
+
+@command.command("tail")
+@config_option
+@click.option("--stream", metavar="S", help="Only this stream.")
+@click.option("--limit", default=10, show_default=True, help="Begin with the newest this many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the sinks get them, and the label.")
+def tail_alerts(config: Path, stream: str | None, limit: int, *, as_json: bool) -> None:
+    """Follow the alerts as they are told, until interrupted."""
+    from monitor.app.history import followed, labelled_line, labels, short_line
+
+    try:
+        for line in followed(config, stream, limit, lambda: time.sleep(LOOK_SECONDS)):
+            said = labels(config)
+            click.echo(labelled_line(line, said) if as_json else short_line(line, said))
+    except KeyboardInterrupt:
+        pass  # that is how it ends
 
 
 @command.command("show")

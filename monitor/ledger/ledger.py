@@ -265,6 +265,16 @@ class Ledger:
             self.acknowledge(sink, newest)
         return found
 
+    def newest(self, streams: Sequence[str] | None, limit: int) -> list[tuple[int, bytes]]:
+        """The last ``limit`` alerts that were told, of ``streams`` only if they are given, each with its place."""
+        with self._query() as connection:
+            return outbox.newest(connection, streams, limit)
+
+    def sent_after(self, sequence: int, streams: Sequence[str] | None, limit: int = 256) -> list[tuple[int, bytes]]:
+        """The first ``limit`` of those that stand behind a place."""
+        with self._query() as connection:
+            return outbox.sent_after(connection, sequence, streams, limit)
+
     def acknowledge(self, sink: str, sequence: int) -> None:
         """The sink has taken everything up to and including ``sequence``. Never moves back."""
         with self._transaction() as connection:

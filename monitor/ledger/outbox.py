@@ -161,12 +161,29 @@ def pending(
     connection: sqlite3.Connection, sink: str, streams: Sequence[str] | None, limit: int
 ) -> list[tuple[int, bytes]]:
     """Alerts of these streams (None: of all) behind the sink's cursor, oldest first."""
+    return sent_after(connection, cursor(connection, sink), streams, limit)
+
+
+def sent_after(
+    connection: sqlite3.Connection, seq: int, streams: Sequence[str] | None, limit: int
+) -> list[tuple[int, bytes]]:
+    """Alerts of these streams (None: of all) behind a place in the outbox, oldest first."""
     condition, values = _of(streams)
     rows = connection.execute(
         f"SELECT seq, body FROM outbox WHERE seq > ? AND {SENT} {condition} ORDER BY seq LIMIT ?",  # noqa: S608 - only marks
-        (cursor(connection, sink), *values, limit),
+        (seq, *values, limit),
     )
     return [(seq, body) for seq, body in rows]
+
+
+def newest(connection: sqlite3.Connection, streams: Sequence[str] | None, limit: int) -> list[tuple[int, bytes]]:
+    """The last ``limit`` of them, oldest first."""
+    condition, values = _of(streams)
+    rows = connection.execute(
+        f"SELECT seq, body FROM outbox WHERE {SENT} {condition} ORDER BY seq DESC LIMIT ?",  # noqa: S608 - only marks
+        (*values, limit),
+    )
+    return [(seq, body) for seq, body in rows][::-1]
 
 
 def firing(connection: sqlite3.Connection, streams: Sequence[str], since: float, limit: int) -> list[bytes]:
