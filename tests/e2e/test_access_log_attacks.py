@@ -1,8 +1,9 @@
 """A day of access log with twenty attacks in it, learned from the day before by `init` and `retrain` alone.
 
-Of the first four seeds, which were all that was looked at, 1, 2 and 4 stay within the bounds (0, 0 and 1 false ones).
-Seed 3 does not: all attacks are told, but four single failures of the server (500, 502) and an old browser, too, 21 in
-all. The drafted limit expects 0 to 34 false alerts a day of such a sample: these bounds hold on most days, not on each.
+Defaults were chosen with the first four seeds in view, of which 1, 2 and 4 stay within the bounds (0, 0 and 1 false
+ones). Seed 3 does not: all attacks are told, but four single failures of the server (500, 502) and an old browser, too,
+21 in all. Seeds 5 to 8, looked at once, stay within them: 16 to 19 episodes, 0, 1, 0 and 3 false, no attack missed. The
+drafted limit expects 0 to 34 false alerts a day of such a sample: these bounds hold on most days, not on each.
 """
 
 from __future__ import annotations
