@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from monitor.app.alerting import AlertWriter, Scored
-from monitor.app.labels import LABELS_FILE, read_labels
+from monitor.app.labels import labels_version, read_labels
 from monitor.core.arrays import F64, I64
 from monitor.core.errors import AemonitorError
 from monitor.core.groups import by_key, remembered
@@ -36,19 +36,12 @@ class Benign:
 
     def fields(self) -> Mapping[str | None, set[str]]:
         """As things are now; as they were, while the labels cannot be read (every command that reads them tells)."""
-        seen = self._signature()
+        seen = labels_version(self._state_dir)
         if seen != self._read:
             self._read = seen
             with suppress(AemonitorError):
                 self._fields = self._found()
         return self._fields
-
-    def _signature(self) -> tuple[int, ...]:
-        try:
-            file = (self._state_dir / LABELS_FILE).stat()
-        except FileNotFoundError:
-            return ()
-        return file.st_ino, file.st_size, file.st_mtime_ns
 
     def _found(self) -> dict[str | None, set[str]]:
         found: dict[str | None, set[str]] = {}

@@ -21,6 +21,7 @@ from monitor.core.arrays import F64
 from monitor.core.errors import DataError, TryLaterError
 from monitor.core.limit import Daily, Limit
 from monitor.deciding.held_out import HeldOut
+from monitor.deciding.pace import FURTHEST
 from monitor.deciding.poisson import mean_quantile, quantile
 from monitor.deciding.told import NOTHING_TOLD, Told
 
@@ -29,9 +30,6 @@ CONFIDENCE = 0.95
 
 TAIL = 0.025
 """Days in which there are fewer alerts than in the interval of a day, and days in which there are more."""
-
-FURTHEST = 2.0
-"""Episodes that were told of raise a limit to so many times what it is without them: some of them may be attacks."""
 
 MOST_SHARE = 0.1
 """However large a budget is, no more benign records than this are given up to alert: beyond, a score says nothing."""
@@ -76,6 +74,7 @@ def budget_limit(benign: HeldOut, alerts_per_day: float, told: Told = NOTHING_TO
     days = _days(benign, benign.records_per_day)
     if days * alerts_per_day < 1:
         raise TryLaterError(_too_few(len(benign), days, alerts_per_day))
+    # Some of the episodes told of may be attacks: they raise a limit no further than time does.
     alone = _lowest(benign, NOTHING_TOLD, days, alerts_per_day)
     value = alone if not len(told.scores) else min(_lowest(benign, told, days, alerts_per_day), FURTHEST * alone)
     return _limit("budget", benign, value, told)
