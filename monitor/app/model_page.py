@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.app.gates.contender import Contender
 from monitor.app.gates.contest import Contest
-from monitor.app.gates.trying import RATE, Tried
+from monitor.app.gates.trying import Tried
 from monitor.core.errors import UnavailableError
 from monitor.core.extras import require
 from monitor.core.limit import Limit
@@ -76,7 +76,7 @@ def _replayed(contents: BundleContents, contest: Contest, tried: Tried) -> Evalu
         names=(None,),
     )
     subject = Subject(contents.stream, "", (), contest.candidate.threshold, history, contents.config.loss)
-    evaluation = assess(labelled, subject, Choice(None, None, RATE), Bootstrap(0, 1), lambda *_: None)
+    evaluation = assess(labelled, subject, Choice(None, None, tried.rate), Bootstrap(0, 1), lambda *_: None)
     return replace(evaluation, planted=tried.found)
 
 

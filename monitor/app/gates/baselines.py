@@ -7,7 +7,7 @@ is none, that is only said: a model that learned little is better than none.
 from __future__ import annotations
 
 from monitor.app.gates.contest import Contest
-from monitor.app.gates.trying import MARGIN, Tried, falls_short, total
+from monitor.app.gates.trying import MARGIN, Tried, falls_short, planted, total
 from monitor.model.trials import Gate
 
 
@@ -32,7 +32,7 @@ def _found(row: tuple[str, tuple[int, int]]) -> int:
 
 def _does_better(tried: Tried, best: tuple[int, int]) -> bool:
     """Whether the one in use is not beaten."""
-    return tried.champion is not None and not falls_short(total(tried.champion), best)
+    return tried.champion is not None and not falls_short(total(planted(tried.champion)), best)
 
 
 def _newly(contest: Contest) -> bool:
