@@ -14,7 +14,7 @@ class Corruption:
 
     def __init__(self, config: ModelConfig, width: int, layout: Layout | None, device: torch.device) -> None:
         self._noise, self._masking = config.noise, config.masking
-        self._generator = torch.Generator(device=device).manual_seed(config.seed)
+        self.generator = torch.Generator(device=device).manual_seed(config.seed)
         owners = range(width) if layout is None else _owners(layout)
         self._owners = torch.tensor(list(owners), dtype=torch.int64, device=device)  # feature of each column, [width]
         self._features = int(self._owners.max()) + 1 if width else 0
@@ -22,9 +22,9 @@ class Corruption:
     def apply(self, x: Tensor) -> Tensor:
         """A corrupted copy of ``x`` [n, width], or ``x`` itself when neither noise nor masking is asked for."""
         if self._noise:
-            x = x + self._noise * torch.randn(x.shape, generator=self._generator, device=x.device)
+            x = x + self._noise * torch.randn(x.shape, generator=self.generator, device=x.device)
         if self._masking:
-            draws = torch.rand((len(x), self._features), generator=self._generator, device=x.device)
+            draws = torch.rand((len(x), self._features), generator=self.generator, device=x.device)
             x = x * (draws >= self._masking)[:, self._owners]
         return x
 

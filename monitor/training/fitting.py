@@ -1,13 +1,14 @@
 """The training loop: benign records in, the network that reproduces the held-out ones best out.
 
 Tensors stay on the device and batches are drawn by shuffled row numbers, without a DataLoader. The same data,
-configuration and number of threads give the same weights, bit for bit on a CPU.
+configuration and number of threads give the same weights, bit for bit on a CPU, also when a training was killed and
+went on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from monitor.model.networks import network_for
 from monitor.model.windows import Windows
 from monitor.training.bottleneck import with_bottleneck
 from monitor.training.corruption import Corruption
+from monitor.training.halfway import Halfway, Snapshot, fingerprint
 from monitor.training.losses import LOSSES
 from monitor.training.steps import steps_for
 
@@ -55,6 +57,8 @@ def fit(
     on_epoch: Callable[[Epoch], bool | None],
     layout: Layout | None = None,
     windows: Windows | None = None,
+    *,
+    halfway: Halfway | None = None,
 ) -> Fitted:
     """Train an autoencoder on benign records.
 
@@ -68,6 +72,7 @@ def fit(
         on_epoch: called after each epoch; True says that the time is up: the best weights until then are kept.
         layout: names the features in messages and keeps the columns of one feature together when masking.
         windows: the columns that a network other than ``dense`` reads step by step.
+        halfway: where the training is written down, and goes on from if it was killed; None: nowhere.
 
     Raises:
         DataError: no record, a value that is not finite, an output activation that cannot reach the values, or
@@ -82,7 +87,8 @@ def fit(
     history = History()
     if module.width:
         training = _Training(module, config, Corruption(config, module.width, layout, device), shuffling)
-        history = _train(training, _on(device, values), _on(device, validation), config, on_epoch)
+        log = _Log(training, halfway, "" if halfway is None else fingerprint(values, validation, config, device))
+        history = _train(training, log, _on(device, values), _on(device, validation), config, on_epoch)
     return Fitted(module.cpu().eval(), replace(history, candidates=candidates))
 
 
@@ -131,6 +137,26 @@ class _Training:
             for kept, parameter in zip(self._kept, self._parameters, strict=True):
                 parameter.copy_(kept)
 
+    def state(self) -> dict[str, Tensor]:
+        """All that the next epoch depends on, by name."""
+        generators = {"shuffling": self._shuffling, "corruption": self._corruption.generator}
+        return {
+            **{f"weight.{place}": weight for place, weight in enumerate(self._parameters)},
+            **{f"kept.{place}": weight for place, weight in enumerate(self._kept)},
+            **{f"step.{name}": value for name, value in self._steps.state().items()},
+            **{name: generator.get_state() for name, generator in generators.items()},
+        }
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what ``state`` gave."""
+        for place, (weight, kept) in enumerate(zip(self._parameters, self._kept, strict=True)):
+            weight.copy_(state[f"weight.{place}"])
+            kept.copy_(state[f"kept.{place}"])
+        self._steps.load({name[5:]: value for name, value in state.items() if name.startswith("step.")})
+        self._shuffling.set_state(state["shuffling"])
+        self._corruption.generator.set_state(state["corruption"])
+
     def finite(self) -> bool:
         """Whether every weight is a number."""
         return all(bool(torch.isfinite(parameter).all()) for parameter in self._parameters)
@@ -141,13 +167,41 @@ def most_rows(module: Autoencoder) -> int | None:
     return None if module.windows is None else max(1, EPOCH_VALUES // module.windows.steps)
 
 
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """One training and where it is written down, if anywhere."""
+
+    training: _Training
+    halfway: Halfway | None
+    fingerprint: str
+
+    def resumed(self) -> tuple[list[Epoch], int]:
+        """The epochs that are behind it, and the best of them; 0 is none."""
+        last = None if self.halfway is None else self.halfway.last(self.fingerprint)
+        if last is None:
+            return [], 0
+        self.training.load(last.tensors)
+        return list(last.epochs), last.best
+
+    def write(self, epochs: list[Epoch], best: int) -> None:
+        """After an epoch."""
+        if self.halfway is not None:
+            self.halfway.offer(self.fingerprint, lambda: Snapshot(tuple(epochs), best, self.training.state()))
+
+
 def _train(
-    training: _Training, x: Tensor, held_out: Tensor, config: ModelConfig, on_epoch: Callable[[Epoch], bool | None]
+    training: _Training,
+    log: _Log,
+    x: Tensor,
+    held_out: Tensor,
+    config: ModelConfig,
+    on_epoch: Callable[[Epoch], bool | None],
 ) -> History:
-    epochs: list[Epoch] = []
-    best, best_loss, late = 0, math.inf, False
+    epochs, best = log.resumed()
     stopping = config.patience > 0 and len(held_out) > 0
-    for number in range(1, config.epochs + 1):
+    best_loss = (epochs[best - 1].validation_loss or 0.0) if best else math.inf
+    late = False
+    for number in range(len(epochs) + 1, config.epochs + 1):
         epoch = Epoch(number, training.epoch(x), training.validate(held_out))
         _check_converging(epoch, training, config)
         epochs.append(epoch)
@@ -160,6 +214,7 @@ def _train(
             break
         if late:
             break
+        log.write(epochs, best)
     training.restore()
     return History(tuple(epochs), best, stopped_early=len(epochs) < config.epochs and not late, out_of_time=late)
 

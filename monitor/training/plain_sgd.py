@@ -8,7 +8,7 @@ wide. The weights are the same up to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -57,6 +57,13 @@ class PlainSgd:
         self._gradient(difference)
         self._descend(x, buffers)
         return loss
+
+    def state(self) -> dict[str, Tensor]:
+        """See ``Steps``; the weights are all there is."""
+        return {}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """See ``Steps``."""
 
     def _forward(self, x: Tensor, buffers: _Buffers) -> Tensor:
         for weight, bias, activate, output in zip(

@@ -29,6 +29,7 @@ from monitor.model.manifest import DataSummary
 from monitor.scoring.canary import with_scores
 from monitor.scoring.choice import scorer_of
 from monitor.training.fitting import fit
+from monitor.training.halfway import Halfway
 from monitor.training.limits import check_budget, l1_limit, rarity_range, told_again
 from monitor.training.score_fitting import learn_score
 from monitor.training.splits import Split, split
@@ -56,6 +57,18 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """What a training tells of the steps after its epochs, and where the epochs are written down, to survive a kill."""
+
+    on_step: Callable[[int, int, float], None] = lambda _step, _steps, _loss: None
+    halfway: Halfway | None = None
+
+
+COURSE = Course()
+"""Of a training that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """What training gave: the contents of a bundle, the features as fitted, and the records that were left out."""
 
@@ -73,7 +86,7 @@ def train(
     device: torch.device,
     on_epoch: Callable[[Epoch], bool | None],
     *,
-    on_step: Callable[[int, int, float], None] = lambda _step, _steps, _loss: None,
+    course: Course = COURSE,
 ) -> Trained:
     """Learn ``records`` (all ok, at least ten).
 
@@ -97,14 +110,23 @@ def train(
     network = values[:, : layout.width]
     with _cores(layout):
         windows = windows_for(config.network, features)
-        fitted = fit(network[parts.train], network[parts.early_stop], config, device, on_epoch, layout, windows)
+        fitted = fit(
+            network[parts.train],
+            network[parts.early_stop],
+            config,
+            device,
+            on_epoch,
+            layout,
+            windows,
+            halfway=course.halfway,
+        )
     inference = Inference(fitted.module, layout)
     benign = values[parts.calibration]
     calibration = calibrate_network(inference, benign)
     held_out = take(records, parts.order[parts.calibration])
     early = values[parts.train.start : max(parts.train.stop, parts.early_stop.stop)]
     with _cores(layout):
-        learned = learn_score(judging.score, inference, early, benign, config.seed, on_step)
+        learned = learn_score(judging.score, inference, early, benign, config.seed, course.on_step)
     unlimited = BundleContents(
         stream=stream,
         module=fitted.module,

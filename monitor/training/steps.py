@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
@@ -27,6 +27,14 @@ class Steps(Protocol):
         """Learn to make ``target`` [n, width] of ``x`` [n, width]; the loss before the step, a scalar on the device."""
         ...
 
+    def state(self) -> dict[str, Tensor]:
+        """What the next step depends on beside the weights."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+        ...
+
 
 class AutogradSteps:
     """Any network, any optimiser."""
@@ -44,6 +52,23 @@ class AutogradSteps:
         torch.autograd.backward(loss)
         self._optimizer.step()
         return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        moments = self._optimizer.state_dict()["state"]
+        return {
+            f"{index}.{name}": value
+            for index, values in moments.items()
+            for name, value in values.items()
+            if isinstance(value, Tensor)  # plain SGD remembers that it has no momentum
+        }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        moments: dict[int, dict[str, Tensor]] = {}
+        for place, value in state.items():
+            index, _, name = place.partition(".")
+            moments.setdefault(int(index), {})[name] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def steps_for(module: Autoencoder, config: ModelConfig) -> Steps:
