@@ -165,7 +165,7 @@ class Detector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
         trained = train(
             STREAM, records, plan.encoders, stream.model, Judging(stream.score, stream.alert), device, lambda _: None
         )
-        self._adopt(trained.contents, plan.config.device, encodings.time, self.key)
+        self._adopt(trained.in_use, plan.config.device, encodings.time, self.key)
         self.left_out_ = {**encodings.left_out, **self.left_out_}
         return self
 

@@ -12,6 +12,7 @@ from monitor.app.gates.contest import Contest
 from monitor.app.gates.trying import Tried
 from monitor.app.model_page import attachments
 from monitor.core.errors import BundleError
+from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents
 from monitor.model.publishing import publish
 from monitor.model.trials import Gate, Trials
@@ -30,12 +31,33 @@ class Verdict:
         return refusal(self.gates)
 
 
-def published(
-    root: Path, contest: Contest, gates: Sequence[Gate], tried: Tried, *, now: float, dry_run: bool
-) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A new model that passed its gates, and its features with all the values that benign records showed."""
+
+    contest: Contest
+    gates: Sequence[Gate]
+    tried: Tried
+    known: FeatureSpace
+
+    def contents(self) -> BundleContents:
+        """The model with what it showed."""
+        contest = self.contest
+        layout = contest.candidate.features.layout
+        new = contest.candidate.encode(contest.held_out)[:, layout.width :]
+        trials = Trials(
+            gates=(*self.gates, loads.gate(None)),  # there is no card of a model that fails the last one
+            planted=self.tried.candidate,
+            missing=schema.missing(contest.records),
+            novel=float((new > 0).any(axis=1).mean()),
+        )
+        return replace(contest.candidate.contents, trials=trials, features=self.known.state())
+
+
+def published(root: Path, finished: Finished, *, now: float, dry_run: bool) -> Verdict:
     """Publish, once a fresh process has loaded the files; a dry run writes them to a place of its own."""
-    contents = _with_trials(contest, gates, tried)
-    files = attachments(contents, contest, tried, now)
+    contents, contest, gates = finished.contents(), finished.contest, finished.gates
+    files = attachments(contents, contest, finished.tried, now)
     try:
         if dry_run:
             with TemporaryDirectory(prefix="aemonitor-") as place:
@@ -47,16 +69,3 @@ def published(
     except BundleError as error:
         return Verdict((*gates, loads.gate(error)))
     return Verdict((*gates, loads.gate(None)), version)
-
-
-def _with_trials(contest: Contest, gates: Sequence[Gate], tried: Tried) -> BundleContents:
-    """The new model with what it showed."""
-    layout = contest.candidate.features.layout
-    new = contest.candidate.encode(contest.held_out)[:, layout.width :]
-    trials = Trials(
-        gates=(*gates, loads.gate(None)),  # there is no card of a model that fails the last one
-        planted=tried.candidate,
-        missing=schema.missing(contest.records),
-        novel=float((new > 0).any(axis=1).mean()),
-    )
-    return replace(contest.candidate.contents, trials=trials)

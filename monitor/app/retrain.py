@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from monitor.app.gates import episode, feedback, judged, replay
 from monitor.app.gates.contender import Contender, champion
 from monitor.app.gates.contest import Contest
 from monitor.app.places import Places
-from monitor.app.publication import Verdict, published
+from monitor.app.publication import Finished, Verdict, published
 from monitor.app.retrain_report import Outcome, Report, report_of
 from monitor.app.silences import SECTION
 from monitor.app.streams import chosen_streams, models_root
@@ -33,7 +34,8 @@ from monitor.model.device import choose_device
 from monitor.model.history import Epoch
 from monitor.plugins import load_config, resolve_state_dir
 from monitor.training.gathering import gather
-from monitor.training.recipe import Judging, Trained, train
+from monitor.training.halfway import Halfway
+from monitor.training.recipe import Course, Judging, Trained, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,27 @@ def retrain_streams(config_path: Path, request: Request, progress: Progress) -> 
 
 
 def _outcome(config: Config, name: str, request: Request, clock: Clock, progress: Progress) -> Outcome:
-    begun = clock.monotonic()
+    begun, halfway = clock.monotonic(), _halfway(config, name, clock, progress)
     try:
-        found: Report | AemonitorError = _retrain(config, name, request, clock, progress)
+        found: Report | AemonitorError = _retrain(config, name, request, clock, progress, halfway)
     except AemonitorError as error:
         found = error
+    halfway.over()
     return Outcome(name, found, clock.monotonic() - begun)
 
 
-def _retrain(config: Config, name: str, request: Request, clock: Clock, progress: Progress) -> Report:
+def _halfway(config: Config, name: str, clock: Clock, progress: Progress) -> Halfway:
+    """Where the training of a stream is written down; where nothing can be written, it is not."""
+    directory = resolve_state_dir(config, os.environ) / "training"
+    with suppress(OSError):
+        directory.mkdir(parents=True, exist_ok=True)
+    resumed = "goes on after epoch {:,} of a training that was ended"
+    return Halfway(
+        directory / f"{name}.half", clock, lambda epoch: progress(f"{name}: resumed", 1, 1, resumed.format(epoch))
+    )
+
+
+def _retrain(config: Config, name: str, request: Request, clock: Clock, progress: Progress, halfway: Halfway) -> Report:
     """One stream: read, train, try, publish."""
     state_dir, configured = resolve_state_dir(config, os.environ), config.streams[name]
     kept = chosen(config, name, configured, request.inputs, progress, reservoir=request.reservoir)
@@ -79,7 +93,7 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     batches = benign(config, name, stream, request.inputs, kept, progress)
     records, read, unparsed = gather(places.watch(batches), request.max_records)
     judging = Judging(stream.score, stream.alert, told)
-    trained = _trained(name, records, stream, judging, device, progress, _time_limit(request, clock))
+    trained = _trained(name, records, stream, judging, device, progress, _time_limit(request, clock), halfway=halfway)
     trained = _with_silence(trained, records)
     if stream.alert.adaptive:
         Pace.of(promise_of(stream, trained.contents))  # or say now that no limit can follow with this model
@@ -96,7 +110,8 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     tried, gates = judged(contest)
     verdict = Verdict(gates)
     if request.force or not verdict.refused:
-        verdict = published(models_root(config), contest, gates, tried, now=clock.now(), dry_run=request.dry_run)
+        finished = Finished(contest, gates, tried, trained.known)
+        verdict = published(models_root(config), finished, now=clock.now(), dry_run=request.dry_run)
     report = report_of(trained, contest, tried, verdict, read=read, unparsed=unparsed, device=message)
     return msgspec.structs.replace(
         report,
@@ -128,6 +143,8 @@ def _trained(
     device: torch.device,
     progress: Progress,
     over: Callable[[], bool],
+    *,
+    halfway: Halfway,
 ) -> Trained:
     def on_epoch(epoch: Epoch) -> bool:
         held_out = "" if epoch.validation_loss is None else f", held out {epoch.validation_loss:.5g}"
@@ -137,4 +154,5 @@ def _trained(
     def on_step(step: int, steps: int, loss: float) -> None:
         progress(f"{name}: training the panel", step, steps, f"loss {loss:.5g}")
 
-    return train(name, records, build_encoders(stream), stream.model, judging, device, on_epoch, on_step=on_step)
+    course = Course(on_step, halfway)
+    return train(name, records, build_encoders(stream), stream.model, judging, device, on_epoch, course=course)

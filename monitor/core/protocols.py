@@ -152,6 +152,17 @@ class QuotingEncoder(Protocol):
     def quote(self, text: str, novelty: F32) -> str: ...
 
 
+@runtime_checkable
+class WideningEncoder(Protocol):
+    """A fitted encoder that knows which values benign data showed.
+
+    ``widened`` gives one that also knows those of further benign records, which are ok. All else stays as learned, so
+    every record is encoded as before but for novelty columns: what is known now is new no more, and nothing else is.
+    """
+
+    def widened(self, batch: RecordBatch) -> FittedEncoder: ...
+
+
 class KeyedChanges(NamedTuple):
     """What a keyed memory changed since it was asked last, as plain JSON data.
 

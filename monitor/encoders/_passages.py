@@ -8,7 +8,7 @@ words before templates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,7 @@ from monitor.encoders._characters import COUNTS, Characters
 from monitor.encoders._flags import Flags
 from monitor.encoders._frequent import Frequent
 from monitor.encoders._neighbours import Measured, Neighbours
-from monitor.encoders._phrase_learning import learn_phrases
+from monitor.encoders._phrase_learning import learn_phrases, widened_phrases
 from monitor.encoders._phrases import PhraseConfig, Phrases
 from monitor.encoders._rarity import telling
 from monitor.encoders._sights import CATEGORY, ESCAPE, INVISIBLE, Kind, Sight, look
@@ -110,6 +110,16 @@ class FittedPassages:
         column: Column = batch.column(self.field, FieldType.TEXT)
         for rows, piece in pieces(column, self.phrases.config.max_bytes):
             self._encode(piece, columns[rows], novelty[rows])
+
+    def widened(self, batch: RecordBatch) -> FittedPassages:
+        """See ``WideningEncoder``. How rare characters are side by side stays as learned, and so what is told of it."""
+        present = batch.column(self.field, FieldType.TEXT).drop_null()
+        if not len(present):
+            return self
+        seen = _gather(self.kind, self.phrases.config, present)
+        pairs = zip(self.oddities, seen.items, strict=True)
+        oddities = tuple(known and known.also(items) for known, (items, _) in pairs)
+        return replace(self, phrases=widened_phrases(self.phrases, present), oddities=oddities)
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         words, states = len(self.phrases.columns), len(self.columns) - len(self.flags.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,23 @@ def learn_phrases(column: Column, config: PhraseConfig) -> Phrases:
         templates=Vocabulary.learn(seen.templates, each, records=n, most=config.vocabulary, one_each=True),
         words=Vocabulary.learn(seen.words, seen.rows, records=n, most=config.vocabulary),
         examples=tuple(_example(column, int(first[k]), whole=constant) for k in frequent[:EXAMPLES]),
+    )
+
+
+def widened_phrases(phrases: Phrases, column: Column) -> Phrases:
+    """The same with what further benign texts [n], n > 0, none of them missing, showed among what is known.
+
+    A text that was the only one stays it.
+    """
+    if phrases.constant:
+        return phrases
+    seen = _gather(column, phrases.config)
+    return replace(
+        phrases,
+        records=phrases.records + len(column),
+        values=phrases.values and phrases.values.also(seen.values),
+        templates=phrases.templates and phrases.templates.also(seen.templates),
+        words=phrases.words and phrases.words.also(seen.words),
     )
 
 

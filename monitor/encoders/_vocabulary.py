@@ -84,6 +84,10 @@ class Vocabulary:
         counts = np.bincount(rows[new][once], minlength=n)
         return np.array((0.0, *self.strengths)).take(counts, mode="clip")
 
+    def also(self, items: U64) -> Vocabulary:
+        """The same with further hashes [m] among the known ones; what is new weighs what it did."""
+        return Vocabulary(np.union1d(self.known, items), self.strengths)
+
     def state(self) -> dict[str, Any]:
         packed = self.known.astype("<u8").tobytes()
         return {"known": base64.b64encode(packed).decode("ascii"), "strengths": list(self.strengths)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -182,6 +182,14 @@ class FittedCategorical:
         if MISSING in self.flags.novelty:
             columns[missing, : self._width] = self._neutral
         self.flags.write((missing,), columns[:, self._width :], novelty[:, self._own :])
+
+    def widened(self, batch: RecordBatch) -> FittedCategorical:
+        """See ``WideningEncoder``. A value that was the only one stays it."""
+        if self.constant is not None or self.rare is None:
+            return self
+        values = texts(batch, self.field).unique().drop_null().to_pylist()
+        known = self.rare.union(map(remembered, values)).difference(map(remembered, self.vocabulary))
+        return replace(self, rare=known)
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         width = self._width

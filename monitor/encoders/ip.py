@@ -7,7 +7,7 @@ is read as IPv4. What is no address is a state of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -161,6 +161,16 @@ class FittedIp:
                 columns[mask, :states] = self._neutral
         cascade(self._surprises(found), novelty[:, :levels])
         self.flags.write(tuple(masks.values()), columns[:, states:], novelty[:, levels:])
+
+    def widened(self, batch: RecordBatch) -> FittedIp:
+        """See ``WideningEncoder``. An address that was the only one stays it."""
+        if self.constant:
+            return self
+        found = parse_addresses(batch.column(self.field, FieldType.TEXT))
+        valid = found.family > 0
+        pairs = zip(self.levels, (found.wide, found.narrow, found.exact), strict=True)
+        levels = tuple(level and level.also(numbers[valid]) for level, numbers in pairs)
+        return replace(self, records=self.records + int(valid.sum()), levels=levels)
 
     def explain(self, columns: F32, novelty: F32, reconstruction: F32) -> Finding:
         states, levels = len(self.columns) - len(self.flags.columns), len(self.novelty) - len(self.flags.novelty)

@@ -15,7 +15,7 @@ from monitor.core.accounting import Memory, MemoryChange
 from monitor.core.arrays import F32, Column
 from monitor.core.errors import BundleError, DataError, StateError
 from monitor.core.features import Block, FeatureMatrix, Layout
-from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedEncoder, QuotingEncoder
+from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedEncoder, QuotingEncoder, WideningEncoder
 from monitor.core.records import Field, RecordBatch
 from monitor.core.rows import keep
 
@@ -110,6 +110,14 @@ class FeatureSpace:
         if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
             self._check_finite(values)
         return FeatureMatrix(values, self.layout)
+
+    def widened(self, batch: RecordBatch) -> FeatureSpace:
+        """The same features, which also know the values of further benign records: these are new no more.
+
+        The columns stay, and so does what is remembered of keys.
+        """
+        batch = batch if batch.ok.all() else keep(batch, batch.ok)
+        return replace(self, features=tuple(_widened(feature, batch) for feature in self.features))
 
     @cached_property
     def sources(self) -> dict[str, str]:
@@ -238,6 +246,11 @@ class FeatureSpace:
                 if not np.isfinite(view).all():
                     row = int(np.flatnonzero(~np.isfinite(view).all(axis=1))[0])
                     raise FloatingPointError(f"feature {feature.name!r} ({feature.kind}): row {row} is not finite")
+
+
+def _widened(feature: Feature, batch: RecordBatch) -> Feature:
+    encoder = feature.encoder
+    return replace(feature, encoder=encoder.widened(batch)) if isinstance(encoder, WideningEncoder) else feature
 
 
 def _take_over(feature: Feature | None, memory: Memory) -> str | None:

@@ -70,11 +70,25 @@ COURSE = Course()
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training gave: the contents of a bundle, the features as fitted, and the records that were left out."""
+    """What training gave: the contents of a bundle, the features as fitted, and the records that were left out.
+
+    ``contents`` know the values of the records that were learned, as what was held out is judged by; those in use know
+    the values of all.
+    """
 
     contents: BundleContents
     features: FeatureSpace
+    known: FeatureSpace
     suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def in_use(self) -> BundleContents:
+        """The contents to publish.
+
+        No record scores higher with them, so they bring no more false alerts than were promised; and nothing that
+        benign records showed is called new.
+        """
+        return replace(self.contents, features=self.known.state())
 
 
 def train(
@@ -150,7 +164,8 @@ def train(
     else:
         limit = l1_limit(calibration.score(inference.errors(benign)), held_out, judging.alert, again)
         contents = replace(unlimited, threshold=limit.value, limit=limit)
-    return Trained(contents, features, suspects)
+    later = take(records, parts.order[parts.train.stop :])
+    return Trained(contents, features, features.widened(later), suspects)
 
 
 def _cores(layout: Layout) -> AbstractContextManager[None]:
