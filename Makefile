@@ -9,6 +9,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SYSTEM_PYTHON ?= /usr/bin/python3
 LIBRARY = $(DESTDIR)$(PREFIX)/lib/aemonitor
+WEB_CONFIG = $(DESTDIR)/etc/aemonitor/web.yaml
 STAGE := build/deb
 
 .PHONY: demo test test-long check format lint types layers docs bench bench-quality install uninstall deb clean
@@ -57,11 +58,13 @@ bench-quality: $(BENCH_READY)  ## detection quality on labelled sets, against we
 
 install:  ## for the whole machine: program, user, directories, units; PREFIX=/usr/local DESTDIR=
 	$(SYSTEM_PYTHON) -m venv --clear $(LIBRARY)
-	$(LIBRARY)/bin/python -m pip install --quiet --constraint constraints.txt '.[analysis]'
+	$(LIBRARY)/bin/python -m pip install --quiet --constraint constraints.txt '.[analysis,apprise,calendar]'
 	deploy/relocate.sh $(LIBRARY) $(PREFIX)/lib/aemonitor
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sfn ../lib/aemonitor/bin/aemonitor $(DESTDIR)$(PREFIX)/bin/aemonitor
 	$(LIBRARY)/bin/python -m monitor systemd install --prefix $(PREFIX) --root $(DESTDIR)/ --program $(PREFIX)/bin/aemonitor
+	test -e $(WEB_CONFIG) || install -D -m 640 config/web.yaml $(WEB_CONFIG)
+	test -n "$(DESTDIR)" || find $(WEB_CONFIG) -group root -perm 640 -exec chgrp aemonitor {} +
 
 uninstall:  ## what `install` made; state, models, logs and configuration stay (PURGE=--purge removes them, too)
 	$(LIBRARY)/bin/python -m monitor systemd uninstall --prefix $(PREFIX) --root $(DESTDIR)/ $(PURGE)

@@ -4,6 +4,8 @@ set -e
 if [ "$1" = configure ]; then
   systemd-sysusers aemonitor.conf
   systemd-tmpfiles --create aemonitor.conf
+  # It is to hold hashes of passwords: for root and the service alone. What an administrator chose stays.
+  find /etc/aemonitor -name web.yaml -group root -perm 640 -exec chgrp aemonitor {} +
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     if [ -n "$2" ]; then

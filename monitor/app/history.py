@@ -74,15 +74,14 @@ def short_line(line: bytes, labels: Mapping[str, Label]) -> str:
     return printable(f"{alert.id[:8]}  {alert.detected_at}  {standing:8}  {said}{alert.summary}", limit=400)
 
 
-def labelled_line(line: bytes, labels: Mapping[str, Label]) -> bytes:
-    """One alert as JSON with its label, if it has one; nothing in it can reach a terminal that it is shown on."""
+def as_sent(line: bytes, labels: Mapping[str, Label]) -> msgspec.Raw:
+    """One alert as the sinks get it, with its label, if it has one."""
     alert = msgspec.json.decode(line, type=Alert)
-    labelled = msgspec.json.encode(_content(alert, labels)) if alert.id in labels else line
-    return printable_json(labelled.decode()).encode()
+    return msgspec.Raw(msgspec.json.encode(_content(alert, labels)) if alert.id in labels else line)
 
 
 def full_text(config_path: Path, alert_id: str) -> str:
-    """One alert as indented JSON, with its label; as printable as ``labelled_line``.
+    """One alert as indented JSON, with its label; nothing in it can reach a terminal.
 
     Raises:
         NoInputError: no alert has an id that begins so.

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -13,7 +9,7 @@ from pathlib import Path
 
 from monitor.core.config import Config
 from monitor.core.errors import Problem
-from monitor.plugins.surroundings import ANYONE
+from monitor.plugins.surroundings import ANYONE, exposed
 from monitor.web import WebSettings, load_web_settings
 from monitor.web.web_config import cost
 
@@ -65,22 +61,7 @@ def _date(seconds: float) -> str:
 def _files(settings: WebSettings) -> Iterator[str]:
     """Secrets that somebody but root and one user may read."""
     secret = [*([settings.key_file] if settings.key_file else []), *(settings.files[:1] if settings.users else ())]
-    for path in secret:
-        if who := _others(path.stat()):
-            yield f"{path} may be read by {who}; `chmod 600`, or 640 with a group of the service alone"
-
-
-def _others(status: os.stat_result) -> str:
-    if status.st_mode & stat.S_IROTH:
-        return "everybody"
-    if not status.st_mode & stat.S_IRGRP or not status.st_gid:
-        return ""
-    try:
-        group = grp.getgrgid(status.st_gid)
-    except KeyError:
-        return f"group {status.st_gid}"
-    members = {*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == status.st_gid)} - {"root"}
-    return f"all of group {group.gr_name}" if len(members) > 1 else ""
+    yield from filter(None, map(exposed, secret))
 
 
 def _hashes(settings: WebSettings) -> Iterator[str]:

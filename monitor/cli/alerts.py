@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli import config_option
+from monitor.cli.showing import json_option, show
 
 if TYPE_CHECKING:
     from monitor.app.labels import Verdict
 
 
+AS_SENT = "One JSON object a line, as the sinks get them, and the label."
 LOOK_SECONDS = 0.5
 """How often `tail` looks for more."""
 
@@ -28,29 +30,29 @@ def command() -> None:
 @click.option("--stream", metavar="S", help="Only this stream.")
 @click.option("--limit", default=20, show_default=True, help="The newest this many.")
 @click.option("--suppressed", is_flag=True, help="Those that nobody was told of, with the rule that said so.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the sinks get them, and the label.")
+@json_option(AS_SENT)
 def list_alerts(config: Path, stream: str | None, limit: int, *, suppressed: bool, as_json: bool) -> None:
     """The newest alerts, oldest of them first."""
-    from monitor.app.history import alert_lines, labelled_line, labels, short_line
+    from monitor.app.history import alert_lines, as_sent, labels, short_line
 
     said = labels(config)
     for line in alert_lines(config, stream, limit, suppressed=suppressed):
-        click.echo(labelled_line(line, said) if as_json else short_line(line, said))
+        show(as_sent(line, said), map(short_line, [line], [said]), as_json=as_json)
 
 
 @command.command("tail")
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
 @click.option("--limit", default=10, show_default=True, help="Begin with the newest this many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the sinks get them, and the label.")
+@json_option(AS_SENT)
 def tail_alerts(config: Path, stream: str | None, limit: int, *, as_json: bool) -> None:
     """Follow the alerts as they are told, until interrupted."""
-    from monitor.app.history import followed, labelled_line, labels, short_line
+    from monitor.app.history import as_sent, followed, labels, short_line
 
     try:
         for line in followed(config, stream, limit, lambda: time.sleep(LOOK_SECONDS)):
             said = labels(config)
-            click.echo(labelled_line(line, said) if as_json else short_line(line, said))
+            show(as_sent(line, said), map(short_line, [line], [said]), as_json=as_json)
     except KeyboardInterrupt:
         pass  # that is how it ends
 

@@ -62,6 +62,8 @@ def command(
 
     With a sample also: fields that never occur, are constant, or unique in every record, and what does not parse.
 
+    Sinks and calendars are opened as the daemon opens them, with their secrets, certificates and programs.
+
     Exits with 78 when there is a problem, with 65 when most of the sample does not parse or a configured field never
     occurs in it; warnings do not count.
     """
@@ -77,7 +79,7 @@ def command(
     _refuse(path, samples, stream, both=offline and service)
     try:
         checked = load_config(path)
-        seen = _seen(checked, path.parent, offline=offline, service=service)
+        seen = _seen(checked, path, offline=offline, service=service)
     except ConfigError as error:
         if not as_json:
             raise
@@ -92,11 +94,11 @@ def command(
         result.say()
 
 
-def _seen(config: Config, directory: Path, *, offline: bool, service: bool) -> Sequence[Problem]:
+def _seen(config: Config, path: Path, *, offline: bool, service: bool) -> Sequence[Problem]:
     """What of the files and directories that it names stands in the way.
 
     Raises:
-        ConfigError: the web configuration it names is wrong.
+        ConfigError: a sink or a calendar cannot be used, or the web configuration it names is wrong.
     """
     if offline:
         return ()
@@ -104,11 +106,26 @@ def _seen(config: Config, directory: Path, *, offline: bool, service: bool) -> S
         from monitor.app.service_view import acting_as_service, service_problems
 
         with acting_as_service():
-            web = _seen_of_web(config, directory)
+            _refuse_obstacles(config, path)
+            web = _seen_of_web(config, path.parent)
         return [*service_problems(config, os.environ), *web]
+    from monitor.plugins.startable import file_doubts
     from monitor.plugins.surroundings import surroundings
 
-    return [*surroundings(config, os.environ), *_seen_of_web(config, directory)]
+    _refuse_obstacles(config, path)
+    return [*surroundings(config, os.environ), *file_doubts(config), *_seen_of_web(config, path.parent)]
+
+
+def _refuse_obstacles(config: Config, path: Path) -> None:
+    """Refuse what the daemon would not start with.
+
+    Raises:
+        ConfigError: with every sink and calendar that cannot be used.
+    """
+    from monitor.plugins.startable import obstacles
+
+    if found := list(obstacles(config)):
+        raise ConfigError(str(path), found)
 
 
 def _seen_of_web(config: Config, directory: Path) -> Sequence[Problem]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import config_option
+from monitor.cli.showing import json_option, show
 from monitor.core.errors import AemonitorError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     metavar="VERSION",
     help="The model to ask; `current` is the one in use. Default: the one that raised the alert; for --line current.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole alert and every figure.")
+@json_option("Print JSON, with the whole alert and every figure.")
 def command(
     config: Path, alert_id: str | None, *, line: str | None, stream: str | None, version: str | None, as_json: bool
 ) -> None:
@@ -53,11 +55,10 @@ def command(
 
 
 def _show(explanation: Explanation, *, as_json: bool) -> None:
-    if as_json:
-        import msgspec
+    show(explanation, _lines(explanation), as_json=as_json)
 
-        click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
-        return
+
+def _lines(explanation: Explanation) -> Iterator[str]:
     from monitor.explaining.report import as_text
 
-    click.echo(as_text(explanation), nl=False)
+    yield from as_text(explanation).splitlines()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import config_option
+from monitor.cli.showing import json_option, show
 
 if TYPE_CHECKING:
     from monitor.app.model_versions import Moved
+    from monitor.app.registry import Version
 
 
 @click.group("models", short_help="Show, compare, verify and roll back published models.")
@@ -22,29 +23,27 @@ def command() -> None:
 @command.command("list")
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def list_models(config: Path, stream: str | None, *, as_json: bool) -> None:
     """Every version, oldest first; the one in use is marked."""
     from monitor.app.registry import list_versions
 
     rows = list_versions(config, stream)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(rows))
-        return
-    if not rows:
+    if not (rows or as_json):
         click.echo("no model has been published; run `aemonitor retrain`", err=True)
-    for row in rows:
-        mark = "*" if row.current else " "
-        click.echo(f"{mark} {row.stream}  {row.version}  {row.created}  {row.records} records")
+    show(rows, map(_line, rows), as_json=as_json)
+
+
+def _line(row: Version) -> str:
+    mark = "*" if row.current else " "
+    return f"{mark} {row.stream}  {row.version}  {row.created}  {row.records} records"
 
 
 @command.command("show")
 @config_option
 @click.argument("version", required=False)
 @click.option("--stream", metavar="S", help="The stream; needed when there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest.")
+@json_option("Print the manifest.")
 def show_model(config: Path, version: str | None, stream: str | None, *, as_json: bool) -> None:
     """The card of a version, or its manifest; of the one in use (the default) also what came since."""
     from monitor.app.registry import card, manifest
@@ -60,20 +59,20 @@ def show_model(config: Path, version: str | None, stream: str | None, *, as_json
 @command.command("drift")
 @config_option
 @click.option("--stream", metavar="S", help="The stream; needed when there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def show_drift(config: Path, stream: str | None, *, as_json: bool) -> None:
     """How far a stream has moved away from the model in use: alerts, values never seen, errors, age."""
     from monitor.app.model_drift import lines, standing
 
     found = standing(config, stream)
-    _show(found, lines(found), as_json=as_json)
+    show(found, lines(found), as_json=as_json)
 
 
 @command.command("promote")
 @config_option
 @click.argument("version")
 @click.option("--stream", metavar="S", help="The stream; needed when there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def promote_model(config: Path, version: str, stream: str | None, *, as_json: bool) -> None:
     """Use this version from now on, after checking it; a running daemon takes it up by itself."""
     from monitor.app.model_versions import promote_version
@@ -84,7 +83,7 @@ def promote_model(config: Path, version: str, stream: str | None, *, as_json: bo
 @command.command("rollback")
 @config_option
 @click.option("--stream", metavar="S", help="The stream; needed when there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def roll_back_model(config: Path, stream: str | None, *, as_json: bool) -> None:
     """Go back to the version before the one in use, after checking it."""
     from monitor.app.model_versions import roll_back
@@ -94,18 +93,7 @@ def roll_back_model(config: Path, stream: str | None, *, as_json: bool) -> None:
 
 def _tell(moved: Moved, *, as_json: bool) -> None:
     told = f"stream {moved.stream}: {moved.version} is in use now, before it was {moved.before or 'none'}"
-    _show(moved, [told], as_json=as_json)
-
-
-def _show(found: object, lines: Iterable[str], *, as_json: bool) -> None:
-    """A report as JSON, or as its lines."""
-    import msgspec
-
-    if as_json:
-        click.echo(msgspec.json.encode(found))
-        return
-    for line in lines:
-        click.echo(line)
+    show(moved, [told], as_json=as_json)
 
 
 @command.command("diff")
@@ -113,7 +101,7 @@ def _show(found: object, lines: Iterable[str], *, as_json: bool) -> None:
 @click.argument("old")
 @click.argument("new")
 @click.option("--stream", metavar="S", help="The stream; needed when there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def diff_models(config: Path, old: str, new: str, stream: str | None, *, as_json: bool) -> None:
     """What is different between two versions: configuration, features, calibration, limits, what each finds."""
     from monitor.app.model_diff import differences, lines
@@ -121,19 +109,19 @@ def diff_models(config: Path, old: str, new: str, stream: str | None, *, as_json
     found = differences(config, stream, old, new)
     if not (found or as_json):
         click.echo("nothing is different", err=True)
-    _show(found, lines(found), as_json=as_json)
+    show(found, lines(found), as_json=as_json)
 
 
 @command.command("limit")
 @config_option
 @click.option("--stream", metavar="S", help="The stream; needed when there are several.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def show_limit(config: Path, stream: str | None, *, as_json: bool) -> None:
     """Where the limit of a stream stands, what was expected of it, what came, and how it moved."""
     from monitor.app.limits import lines, standing
 
     found = standing(config, stream)
-    _show(found, lines(found), as_json=as_json)
+    show(found, lines(found), as_json=as_json)
 
 
 @command.command("verify")

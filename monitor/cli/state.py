@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from monitor.cli import config_option
-from monitor.core.printable import printable
+from monitor.cli.showing import json_option, show, show_lines
 
 if TYPE_CHECKING:
     from monitor.app.state import FileRow, StateView
-
-LINE_CHARACTERS = 1_000
 
 yes_option = click.option("--yes", "do", is_flag=True, help="Do it; without, it is only said what would be done.")
 
@@ -27,19 +25,13 @@ def command() -> None:
 @command.command("show")
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(config: Path, stream: str | None, *, as_json: bool) -> None:
+@json_option()
+def show_state(config: Path, stream: str | None, *, as_json: bool) -> None:
     """Every file with its place and what is not read yet; works while the daemon runs."""
     from monitor.app.state import view
 
     found = view(config, stream)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(found))
-        return
-    for line in _lines(found):
-        click.echo(printable(line, LINE_CHARACTERS))
+    show(found, _lines(found), as_json=as_json)
 
 
 def _lines(found: StateView) -> Iterator[str]:
@@ -69,21 +61,16 @@ def _file(row: FileRow) -> str:
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
 @click.option("--limit", default=20, show_default=True, help="The newest this many of each stream.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_option("One JSON object a line.")
 def show_dead_letters(config: Path, stream: str | None, limit: int, *, as_json: bool) -> None:
     """Records that could not be parsed: where they stand, why, and how they begin. A sample of them is kept."""
     from monitor.app.state import dead_letters
 
     for name, letter in dead_letters(config, stream, limit):
-        if as_json:
-            import msgspec
-
-            place = {"file_id": letter.origin.file_id, "epoch": letter.origin.epoch, "offset": letter.offset}
-            row = {"stream": name, "path": letter.origin.path, **place, "reason": letter.reason, "text": letter.text}
-            click.echo(msgspec.json.encode(row))
-        else:
-            text = f"{name}  {letter.origin.path}:{letter.offset}  {letter.reason}: {letter.text}"
-            click.echo(printable(text, LINE_CHARACTERS))
+        place = {"file_id": letter.origin.file_id, "epoch": letter.origin.epoch, "offset": letter.offset}
+        row = {"stream": name, "path": letter.origin.path, **place, "reason": letter.reason, "text": letter.text}
+        line = f"{name}  {letter.origin.path}:{letter.offset}  {letter.reason}: {letter.text}"
+        show(row, [line], as_json=as_json)
 
 
 @command.command("reset")
@@ -124,7 +111,6 @@ def adopt(config: Path, file: str, path: Path, stream: str, *, do: bool) -> None
 
 
 def _tell(lines: Sequence[str], *, done: bool) -> None:
-    for line in lines:
-        click.echo(printable(line, LINE_CHARACTERS))
+    show_lines(lines)
     if not done:
         click.echo("nothing was changed; add --yes to do it" if lines else "there is nothing to change", err=True)

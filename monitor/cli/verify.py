@@ -10,18 +10,17 @@ import click
 
 from monitor.cli import config_option
 from monitor.cli.exits import ExitCode
+from monitor.cli.showing import LINE_CHARACTERS, json_option, show
 from monitor.core.printable import printable
 
 if TYPE_CHECKING:
     from monitor.app.proof import Proof, RangeProof, StreamProof
 
-LINE_CHARACTERS = 1_000
-
 
 @click.command("verify", short_help="Prove that every record read is accounted for.")
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
-@click.option("--json", "as_json", is_flag=True, help="Every figure, as JSON.")
+@json_option("Every figure, as JSON.")
 def command(config: Path, stream: str | None, *, as_json: bool) -> None:
     """Prove from the ledger and the files that read = scored + unparsed + filtered + sampled out + in flight.
 
@@ -31,13 +30,7 @@ def command(config: Path, stream: str | None, *, as_json: bool) -> None:
     from monitor.app.proof import prove
 
     proof = prove(config, stream)
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(proof))
-    else:
-        for line in _lines(proof):
-            click.echo(printable(line, LINE_CHARACTERS))
+    show(proof, _lines(proof), as_json=as_json)
     for fault in (
         *proof.faults,
         *(f"stream {each.stream}: {fault}" for each in proof.streams for fault in each.faults),

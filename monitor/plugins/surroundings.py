@@ -6,6 +6,7 @@ import grp
 import itertools
 import os
 import pwd
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from monitor.plugins.matching import matches, patterns
 
 FILES_LOOKED_AT = 1000
 """Of the files a pattern matches, this many are tried: enough to see what is wrong, quick among millions."""
+
+STATE_DIR = "state_dir"
+"""The only place that is made with the directories above it."""
 
 ANYONE = (
     "whoever reaches this address may read the alerts with their raw records; listen on 127.0.0.1, or set "
@@ -49,8 +53,14 @@ def doubts(config: Config) -> list[Problem]:
 
 def surroundings(config: Config, environ: Mapping[str, str]) -> list[Problem]:
     """What the current user could not read or write now. Nothing is created or opened."""
-    written = ((unwritable(path), key_path) for path, key_path in written_paths(config, environ))
-    return [*unreadable(config), *(Problem(text, key_path) for text, key_path in written if text)]
+    written = [(path, key_path, unwritable(path)) for path, key_path in written_paths(config, environ)]
+    closed = [Problem(text, key_path) for _, key_path, text in written if text]
+    homeless = [
+        Problem(f"the directory {path.parent} does not exist; create it (systemd does so for its service)", key_path)
+        for path, key_path, text in written
+        if key_path != STATE_DIR and not text and not path.parent.exists()
+    ]
+    return [*unreadable(config), *closed, *homeless]
 
 
 def unreadable(config: Config) -> Iterator[Problem]:
@@ -67,7 +77,7 @@ def written_paths(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[
         path = getattr(sink.options, "path", None)
         if isinstance(path, str | Path) and str(path) != "-":
             yield Path(path), f"sinks.{name}"
-    yield resolve_state_dir(config, environ), "state_dir"
+    yield resolve_state_dir(config, environ), STATE_DIR
 
 
 def _reads_no_field(feature: Feature) -> bool:
@@ -85,15 +95,42 @@ def _unread(pattern: str, options: object) -> Iterator[str]:
             if blocked
             else "; it is read when it appears"
         )
-    for path in map(Path, paths):
-        if path.is_file() and not _may(path, os.R_OK):
-            yield f"user {_user()} may not read {path}{_cure(path)}"
+    yield from filter(None, map(may_not_read, map(Path, paths)))
 
 
-def _closed_directory(path: Path) -> Path | None:
+def may_not_read(path: Path) -> str | None:
+    """Why the file at ``path`` cannot be read; None when it can, or there is none."""
+    if blocked := _closed_directory(path, os.X_OK):
+        return f"user {_user()} may not look into {blocked}, so not read {path}{_cure(blocked)}"
+    if _exists(path) and path.is_file() and not _may(path, os.R_OK):
+        return f"user {_user()} may not read {path}{_cure(path)}"
+    return None
+
+
+def exposed(secret: Path) -> str | None:
+    """Who else than root and one user may read a secret; None when nobody may, or there is none."""
+    if not _exists(secret) or not (who := _others(secret.stat())):
+        return None
+    return f"{secret} may be read by {who}; `chmod 600`, or 640 with a group of the service alone"
+
+
+def _others(status: os.stat_result) -> str:
+    if status.st_mode & stat.S_IROTH:
+        return "everybody"
+    if not status.st_mode & stat.S_IRGRP or not status.st_gid:
+        return ""
+    try:
+        group = grp.getgrgid(status.st_gid)
+    except KeyError:
+        return f"group {status.st_gid}"
+    members = {*group.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == status.st_gid)} - {"root"}
+    return f"all of group {group.gr_name}" if len(members) > 1 else ""
+
+
+def _closed_directory(path: Path, mode: int = os.X_OK | os.R_OK) -> Path | None:
     """The directory above ``path`` that hides what is in it, if there is one."""
     for parent in reversed(path.parents):
-        if parent.is_dir() and not _may(parent, os.X_OK | os.R_OK):
+        if parent.is_dir() and not _may(parent, mode):
             return parent
     return None
 

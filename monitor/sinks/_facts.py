@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.core.alerts import Alert
+from monitor.core.alerts import Alert, FieldFinding
 from monitor.core.printable import printable
 
 TEXT_CHARACTERS = 1_000
@@ -32,3 +32,10 @@ def facts(alert: Alert) -> dict[str, str]:
         "summary": alert.summary,
     }
     return {name: printable(text, TEXT_CHARACTERS) for name, text in told.items() if text}
+
+
+def described_field(field: FieldFinding) -> str:
+    """What a field was, what was expected of it, and why that is odd, in one line."""
+    expected = "" if field.expected is None else f", expected {field.expected}"
+    benign = f" (benign {field.benign_range})" if field.benign_range else ""
+    return printable(f"{field.name}: {field.actual}{expected}{benign}: {field.reason}", TEXT_CHARACTERS)

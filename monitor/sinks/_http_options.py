@@ -43,6 +43,8 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
 
 Url = Annotated[str, AfterValidator(_url)]
 
+Proxy = Annotated[str, AfterValidator(_proxy)]
+
 
 class HttpOptions(TlsOptions):
     """How receivers are reached and what proves to them who sends. Secrets are read from files, for each request."""
@@ -56,7 +58,7 @@ class HttpOptions(TlsOptions):
     token_file: str | None = Field(default=None, description="A file with the token for `Authorization: Bearer`.")
     username: str | None = Field(default=None, description="The user of HTTP basic authentication.")
     password_file: str | None = Field(default=None, description="A file with this user's password.")
-    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
+    proxy: Proxy | None = Field(
         default=None, description="A proxy (`http://...`) to go through; those in the environment are not used."
     )
 

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from monitor.core.alerts import Alert, FieldFinding
+from monitor.core.alerts import Alert
 from monitor.core.printable import printable
+from monitor.sinks._facts import TEXT_CHARACTERS, described_field
 
 ALERTNAME = "AnomalyDetected"
 OWN_LABELS = ("stream", "severity", "instance", "key")
@@ -21,7 +22,6 @@ OWN_LABELS = ("stream", "severity", "instance", "key")
 LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 KEY_CHARACTERS = 200
 """A longer key is cut: labels stand in every notification and in the subject of mails."""
-TEXT_CHARACTERS = 1_000
 DIGEST_BYTES = 4
 
 
@@ -62,7 +62,7 @@ def described(alert: Alert, runbook: str | None) -> dict[str, str]:
     """What a person wants to know of it."""
     told = {
         "summary": printable(alert.summary, TEXT_CHARACTERS),
-        "description": "\n".join(map(_field, alert.fields)),
+        "description": "\n".join(map(described_field, alert.fields)),
         "alert_id": alert.id,
         "fingerprint": alert.fingerprint,
         "count": str(alert.count),
@@ -87,9 +87,3 @@ def _short(key: str) -> str:
         return key
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()
     return f"{printable(key, KEY_CHARACTERS)}~{digest}"
-
-
-def _field(field: FieldFinding) -> str:
-    expected = "" if field.expected is None else f", expected {field.expected}"
-    benign = f" (benign {field.benign_range})" if field.benign_range else ""
-    return printable(f"{field.name}: {field.actual}{expected}{benign}: {field.reason}", TEXT_CHARACTERS)

@@ -14,7 +14,10 @@ from monitor import plugins
 from monitor.core.protocols import Sink
 from monitor.core.strict import StrictModel
 
-FILES = {"hook.secret": "whsec_" + "QUJD" * 10}
+FILES = {
+    "hook.secret": "whsec_" + "QUJD" * 10,
+    "apprise.urls": "mailto://127.0.0.1:1?from=a@example.net&to=b@example.net",
+}
 """Files that the examples name and that have to be there."""
 
 

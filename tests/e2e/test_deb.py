@@ -19,6 +19,8 @@ from tests.e2e.test_systemd import Service
 
 pytestmark = pytest.mark.timeout(600)
 
+WEB_CONFIG = "/etc/aemonitor/web.yaml"
+
 
 def thin(stage: Path) -> None:
     """What `make install` leaves, with the libraries of the tests in place of a copy of each."""
@@ -33,6 +35,8 @@ def thin(stage: Path) -> None:
     (stage / "usr/bin").mkdir()
     (stage / "usr/bin/aemonitor").symlink_to("../lib/aemonitor/bin/aemonitor")
     aemonitor("systemd", "install", "--root", str(stage), "--prefix", "/usr", "--program", "/usr/bin/aemonitor")
+    (stage / "etc/aemonitor").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "config/web.yaml", stage / "etc/aemonitor")
 
 
 def package(stage: Path, version: str) -> Path:
@@ -63,13 +67,18 @@ def test_the_package_installs_starts_upgrades_and_goes(system: Container, tmp_pa
     service = Service(system)
 
     assert "systemctl enable --now aemonitor" in install(system, package(stage, "1.0.0"))
-    service.configure()
+    web = system.path(WEB_CONFIG)
+    assert system.run("stat", "-c", "%U:%G %a", WEB_CONFIG) == "root:aemonitor 640\n"
+    assert web.read_text() == (REPOSITORY / "config/web.yaml").read_text()
+    web.write_text(changed := "rate_limit: {burst: 500}\n")
+    service.configure(**{"127.0.0.1:9464'": "127.0.0.1:9464', web_config: web.yaml"})
     shutil.copytree(models, system.path(f"{service.state}/models"))
     system.systemctl("enable", "--now", service.unit, "aemonitor-retrain@aemonitor.timer")
     first = system.show(service.unit, "MainPID")
 
     install(system, package(stage, "1.0.1"))
     wait_for(lambda: service.active() and system.show(service.unit, "MainPID") != first, "the new daemon")
+    assert web.read_text() == changed
 
     system.run("dpkg", "--remove", "aemonitor")
     assert system.systemctl("is-active", service.unit, code=None).strip() == "inactive"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from monitor.app.units import OWNED
-from tests.e2e.container import SOURCE, SYSTEM_PYTHON, Container, booted
+from tests.e2e.container import PACKAGES, SOURCE, SYSTEM_PYTHON, Container, booted
 from tests.e2e.support import Site, wait_for
 from tests.e2e.traffic import EXTRA, Writer, line, lines
 
@@ -271,6 +272,66 @@ def test_an_instance_that_outgrows_its_memory_is_ended_and_loses_nothing(instanc
     wait_for(instance.active, "the daemon to come up by itself")
     instance.demand_all_scored(2_999)
     instance.container.systemctl("stop", instance.unit)
+
+
+SINKS = """\
+sinks:
+  page: {command: {argv: [/usr/local/bin/page]}}
+  journal: {journald: {}}
+  log: {syslog: {address: 'unix:///dev/log'}}
+  people: {apprise: {urls_file: '${env:CREDENTIALS_DIRECTORY}/people.urls'}}
+"""
+MAIL = "mailto://127.0.0.1:2525?from=monitor@example.net&to=oncall@example.net"
+
+
+@pytest.fixture
+def telling(system: Container, models: Path) -> Iterator[Service]:
+    """A daemon that tells a program, the journal, the syslog socket and people, with a mail server and a credential."""
+    service = Service(system, "telling", 9467)
+    service.configure(**{"sinks: [file]": "sinks: [file, page, journal, log, people]", "sinks:\n": SINKS})
+    shutil.copytree(models, system.path(f"{service.state}/models"))
+    system.write("/usr/local/bin/page", "#!/bin/sh\ncat >>/var/log/aemonitor/paged\n")
+    system.path("/usr/local/bin/page").chmod(0o755)
+    system.write("/etc/aemonitor/people.urls", MAIL)
+    system.path("/etc/aemonitor/people.urls").chmod(0o600)
+    system.drop_in(service.unit, f"{QUICK}LoadCredential=people.urls:/etc/aemonitor/people.urls\n")
+    receiving = ("-m", "aiosmtpd", "-n", "-l", "127.0.0.1:2525", "-c", "aiosmtpd.handlers.Mailbox", "/srv/mail")
+    system.run("systemd-run", "--unit=mail", f"--setenv=PYTHONPATH={PACKAGES}", SYSTEM_PYTHON, *receiving)
+    yield service
+    system.systemctl("stop", service.unit, "mail.service")
+
+
+def test_within_the_sandbox_every_local_sink_has_every_alert_over_a_kill(telling: Service) -> None:
+    system = telling.container
+
+    def shown(files: str) -> str:
+        """What stands in files, if there are any."""
+        return system.run("sh", "-c", f"cat {files} 2>/dev/null || true")
+
+    def told() -> dict[str, set[str]]:
+        """The ids that each sink has."""
+        paged = shown("/var/log/aemonitor/paged").splitlines()
+        journal = [json.loads(text) for text in system.run("journalctl", "-q", "-o", "json").splitlines()]
+        return {
+            "page": {json.loads(line)["id"] for line in paged},
+            "journal": {entry["AEMONITOR_ID"] for entry in journal if "AEMONITOR_ID" in entry},
+            "log": set(re.findall(r'aemonitor@32473 id=\\?"(\w+)', str(journal))),
+            "people": set(re.findall(r"Alert: (\w{32})", shown("/srv/mail/new/*"))),
+        }
+
+    system.systemctl("start", telling.unit)
+    telling.log.write_bytes(b"".join(line(number * OFTEN, OFTEN) for number in range(1, 6)))
+    wait_for(lambda: min(map(len, told().values())) >= 2, "every sink to have some alerts", 60)
+    system.systemctl("kill", "-s", "KILL", telling.unit)
+    with telling.log.open("ab") as log:
+        log.write(b"".join(line(number * OFTEN, OFTEN) for number in range(6, 11)))
+    wait_for(lambda: min(map(len, told().values())) >= 10, "every sink to have all alerts", 60)
+
+    wanted = {json.loads(text)["id"] for text in shown("/var/log/aemonitor/telling.jsonl").splitlines()}
+    assert len(wanted) == 10
+    assert told() == dict.fromkeys(("page", "journal", "log", "people"), wanted)
+    system.systemctl("reload", telling.unit)
+    assert telling.metric("config_last_reload_successful") == 1
 
 
 def test_check_says_what_the_service_cannot_read_and_the_service_reads_what_adm_may(system: Container) -> None:

@@ -14,11 +14,6 @@ from monitor.telemetry.names import SCORE_BOUNDS
 from tests.unit.test_telemetry import scores, scraped, value
 
 
-@pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
 def buckets(telemetry: Telemetry, name: str = "score") -> dict[float, float]:
     return {
         float(dict(labels)["le"]): number

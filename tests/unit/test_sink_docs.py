@@ -51,12 +51,15 @@ def test_sinks_that_are_commented_out_in_the_example_are_a_configuration() -> No
     text = (REPOSITORY / "config" / "aemonitor.yaml").read_text()
     head, tail = text.split("\nsinks:\n")
     shown = re.sub(
-        r"^(\s*)# (?=\s*(ops|am|webhook|alertmanager|url|urls|secret_file|format): ?)", r"\1", tail, flags=re.MULTILINE
+        r"^(\s*)# (?=\s*(ops|am|people|webhook|alertmanager|apprise|url|urls|secret_file|urls_file|format): ?)",
+        r"\1",
+        tail,
+        flags=re.MULTILINE,
     )
 
     config = load_config_text(f"{head}\nsinks:\n{shown}", "example", {})
 
-    assert {sink.kind for sink in config.sinks.values()} == {"jsonl", "webhook", "alertmanager"}
+    assert {sink.kind for sink in config.sinks.values()} == {"jsonl", "webhook", "alertmanager", "apprise"}
 
 
 def test_a_password_in_a_url_is_refused_without_being_shown() -> None:

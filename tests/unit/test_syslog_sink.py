@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +25,8 @@ from monitor.core.errors import DataError, NoInputError, UnavailableError
 from monitor.sinks import syslog
 from monitor.sinks._datagrams import Datagrams
 from monitor.sinks._syslog_message import BOM
-from tests.e2e.support import need, wait_for
+from tests.e2e.support import wait_for
+from tests.rsyslog import lines, rsyslog
 from tests.support_files import alert
 
 FIRING = msgspec.json.encode(alert(1))
@@ -375,40 +374,6 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], words: st
 
 
 # -- rsyslog ---------------------------------------------------------------------------------------------------
-
-RSYSLOG = """
-global(workDirectory="{directory}")
-module(load="imtcp") module(load="imudp") module(load="imuxsock" SysSock.Use="off")
-template(name="read" type="string" string="%pri%|%app-name%|%msgid%|%structured-data%|%msg%\\n")
-input(type="imtcp" address="127.0.0.1" port="{port}")
-input(type="imudp" address="127.0.0.1" port="{port}")
-input(type="imuxsock" socket="{directory}/log" useSpecialParser="off")
-action(type="omfile" file="{directory}/out" template="read")
-"""
-
-
-@contextmanager
-def rsyslog(directory: Path, port: int) -> Generator[Path, None, None]:
-    (directory / "rsyslog.conf").write_text(RSYSLOG.format(directory=directory, port=port))
-    program = [need("rsyslogd"), "-n", "-f", str(directory / "rsyslog.conf"), "-i", str(directory / "pid")]
-    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_for(lambda: (directory / "log").exists() and _listens(port), "rsyslog")
-            yield directory / "out"
-        finally:
-            process.send_signal(signal.SIGKILL)
-            (directory / "log").unlink(missing_ok=True)
-            (directory / "pid").unlink(missing_ok=True)
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def lines(path: Path) -> list[list[str]]:
-    return [line.split("|", 4) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "udp", "unix"])

@@ -11,12 +11,9 @@ import pytest
 from monitor.core.errors import ConfigError, NoInputError, PermissionDeniedError
 from monitor.web import WebSettings, load_web_settings
 from monitor.web.web_file import HSTS
-from tests.support_web import HASH, TLS, USERS, Site, site
+from tests.support_web import HASH, TLS, USERS, Site
 
-
-@pytest.fixture
-def here(tmp_path: Path) -> Site:
-    return site(tmp_path, TLS)
+WEB = TLS
 
 
 def load(here: Site, text: str, environ: dict[str, str] | None = None) -> WebSettings:

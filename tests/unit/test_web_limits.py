@@ -30,11 +30,6 @@ from tests.support_web import SECRET, USERS, ask, connect, serving, site, value
 
 
 @pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
-@pytest.fixture
 def server(telemetry: Telemetry) -> Iterator[Server]:
     with serving(telemetry=telemetry) as running:
         yield running

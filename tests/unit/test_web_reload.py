@@ -23,22 +23,7 @@ from tests.support_web import SECRET, TLS, USERS, Site, ask, connect, serving, s
 RIGHT = f"scraper:{SECRET}"
 EXPIRY = "aemonitor_web_certificate_expiry_timestamp_seconds"
 LAST = "aemonitor_web_config_last_reload_successful"
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Site:
-    return site(tmp_path, TLS + USERS)
-
-
-@pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
-@pytest.fixture
-def server(here: Site, telemetry: Telemetry) -> Iterator[Server]:
-    with serving(here.web_config, telemetry) as running:
-        yield running
+WEB = TLS + USERS
 
 
 def reloads(telemetry: Telemetry) -> list[float]:

@@ -23,11 +23,6 @@ def health() -> Health:
     return Health(ManualClock())
 
 
-@pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
 def test_the_address_is_known_and_taken_before_start(telemetry: Telemetry, health: Health) -> None:
     server = Server("127.0.0.1:0", telemetry, health)
     try:

@@ -7,9 +7,7 @@ import logging
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 import trustme
@@ -19,31 +17,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from monitor.core.clock import ManualClock
 from monitor.telemetry import Telemetry
 from monitor.web import Health, Server
 from monitor.web.crowd import MOST_CONNECTIONS
 from monitor.web.web_file import HSTS
-from tests.support_web import TLS, Site, address, ask, connect, cut_off, serving, site, value
+from tests.support_web import TLS, Site, address, ask, connect, cut_off, serving, value
 
 CLIENTS = f"{TLS.rstrip()[:-1]}, client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert"
 HANDSHAKE_REFUSED = 'aemonitor_http_refusals_total{reason="handshake"}'
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Site:
-    return site(tmp_path, TLS)
-
-
-@pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
-@pytest.fixture
-def server(here: Site, telemetry: Telemetry) -> Iterator[Server]:
-    with serving(here.web_config, telemetry) as running:
-        yield running
+WEB = TLS
 
 
 def openssl(server: Server, *options: str, typed: str = "") -> str:

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import logging
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from monitor.core.clock import ManualClock
 from monitor.telemetry import Telemetry
 from monitor.web import Server
 from monitor.web.authentication import CHALLENGE
@@ -27,22 +25,7 @@ from tests.support_web import HASH, SECRET, TLS, USERS, Site, ask, connect, serv
 
 RIGHT = f"scraper:{SECRET}"
 PATHS = ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/alerts", "/nothing"]
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Site:
-    return site(tmp_path, USERS)
-
-
-@pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
-@pytest.fixture
-def server(here: Site, telemetry: Telemetry) -> Iterator[Server]:
-    with serving(here.web_config, telemetry) as running:
-        yield running
+WEB = USERS
 
 
 @pytest.fixture
