@@ -4,7 +4,8 @@ Works in a copy of the tree, by one process of the lowest priority. `mutmut` mak
 tests that reach the changed function. The sample is drawn from every module by its share, 3 at least. The random walks
 and the kill tests are left out: they would notice more, but cost minutes a fault.
 
-Usage: pip install 'mutmut>=3.8'; python benches/mutants.py [--sample 250] [--seed 5] [--keep DIRECTORY]
+Usage: pip install 'mutmut>=3.8'
+       python benches/mutants.py [--sample 250] [--seed 5] [--only '*/_scan.py' ...] [--keep DIRECTORY]
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
@@ -30,6 +32,7 @@ source_paths=monitor
 only_mutate=
     monitor/sources/*.py
     monitor/ledger/*.py
+    monitor/core/fingerprint.py
 also_copy=
     benches
     config
@@ -47,7 +50,8 @@ pytest_add_cli_args_test_selection=
 
 def tests() -> list[str]:
     """The files whose tests are about source and ledger, but for the slow ones."""
-    patterns = ("unit/test_file_tail*.py", "unit/test_stdin_source.py", "unit/test_ledger*.py")
+    names = ("file_tail*", "stdin_source", "ledger*", "fingerprint")
+    patterns = [f"unit/test_{name}.py" for name in names]
     found = [path for pattern in patterns for path in sorted((TREE / "tests").glob(pattern))]
     quick = [path for path in found if not any(path.stem.endswith(name) for name in SLOW)]
     return [str(path.relative_to(TREE)) for path in (*quick, TREE / "tests/contract/test_sources.py")]
@@ -112,6 +116,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--sample", type=int, default=250)
     options.add_argument("--seed", type=int, default=5)
+    options.add_argument("--only", nargs="+", default=["*"], help="globs of the modules to draw from")
     options.add_argument("--keep", type=Path, help="an empty directory for the copy; it is left there")
     given = options.parse_args()
     os.nice(19)
@@ -119,7 +124,12 @@ def main() -> None:
         directory = given.keep or Path(temporary)
         copied(directory)
         mutmut(directory, "run", "--max-children", "1", ANY_MUTANT)  # makes all, and finds out which tests reach them
-        names = sampled(verdicts(directory), given.sample, given.seed)
+        modules = {
+            module: faults
+            for module, faults in verdicts(directory).items()
+            if any(fnmatch(module, pattern) for pattern in given.only)
+        }
+        names = sampled(modules, given.sample, given.seed)
         mutmut(directory, "run", "--max-children", "1", *names)
         report(directory, names)
 

@@ -113,6 +113,10 @@ class Loopback:
         self._at(target).hardlink_to(self._at(source))
         return 0
 
+    def mknod(self, path: str, mode: int, dev: int) -> int:
+        os.mknod(self._at(path), mode, dev)
+        return 0
+
     def mkdir(self, path: str, mode: int) -> int:
         self._at(path).mkdir(mode)
         return 0

@@ -9,13 +9,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
-from monitor.core.accounting import Counts, FileState, Mark, MemoryChange, Outcome, Position, marked, tail_marker
+from monitor.core.accounting import Counts, FileState, MemoryChange, Outcome, Position
 from monitor.core.alerts import Alert, ModelRef, Score, SourceRef
 from monitor.core.clock import ManualClock
 from monitor.core.protocols import SourceContext
@@ -154,6 +155,26 @@ PACKERS: dict[str, Callable[[bytes], Any]] = {
 }
 
 
+class Broken:
+    """Replaces a function of ``os``: raises for the paths or descriptors that are asked for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, number: int, only: Callable[[object], bool]) -> None:
+        real = getattr(os, name)
+        self.calls = 0
+
+        def call(target: object, *arguments: object, **options: object) -> object:
+            if only(target):
+                self.calls += 1
+                raise OSError(number, os.strerror(number), str(target))
+            return real(target, *arguments, **options)
+
+        self._real, self._name, self._patch = real, name, monkeypatch
+        monkeypatch.setattr(os, name, call)
+
+    def mend(self) -> None:
+        self._patch.setattr(os, self._name, self._real)
+
+
 @dataclass
 class Lines:
     """A tiny framer: whole lines of all files in the order they were completed, and the places behind them."""
@@ -228,7 +249,7 @@ class Follower:
             key = (place.origin.epoch, place.offset)
             assert before is None or key >= (before.origin.epoch, before.offset), "progress moved back"
             self.states.pop(place.origin.file_id, None)
-            self.states[place.origin.file_id] = state_of(place, self.now(), before)
+            self.states[place.origin.file_id] = FileState.behind(place, self.now(), before)
             self.source.committed(place)
         self.lines += self.framed.complete
         self.framed.positions, self.framed.complete = [], []
@@ -270,16 +291,6 @@ def position(
 ) -> Position:
     """A place in a file."""
     return Position(Origin(file_id, epoch, path, 1, 2, b"head"), offset, tail)
-
-
-def state_of(place: Position, committed_at: float = 0.0, before: FileState | None = None) -> FileState:
-    """What the ledger would give back for a position, if it had ``before`` of the same file."""
-    tail = place.tail[-256:]
-    state = FileState(place.origin, place.offset, tail_marker(tail), tail_bytes=len(tail), committed_at=committed_at)
-    if before is None or before.origin.epoch != place.origin.epoch:
-        return state
-    passed = Mark(before.offset, before.marker, before.tail_bytes)
-    return replace(state, marks=marked(before.marks, passed, place.offset))
 
 
 def numbered(first: int, count: int, text: str = "line") -> list[bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +13,11 @@ import numpy as np
 
 from monitor.app.compose import build_ingest, learned_fields, read_input
 from monitor.app.feedback import Feedback
-from monitor.app.sampling import sequential
-from monitor.app.streams import reservoirs_root
-from monitor.core.arrays import Bools
-from monitor.core.clock import DAY_SECONDS
+from monitor.app.kept import Kept
+from monitor.core.arrays import I64, Bools
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import NoInputError
+from monitor.core.groups import by_key
 from monitor.core.printable import printable
 from monitor.core.progress import Progress
 from monitor.core.records import HEADER, Origin, RecordBatch
@@ -26,44 +25,12 @@ from monitor.core.rows import places_only
 from monitor.plugins import resolve_state_dir
 from monitor.plugins.matching import matches, patterns
 from monitor.reservoir.columns import TIME, numbers, records_of
-from monitor.reservoir.files import Day, read_days
-from monitor.reservoir.sample import came
 
 ENOUGH = 1000
 """A sample of fewer records is not preferred to the files that the source reads."""
 
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The days of a stream's sample, oldest first, each with its file; ``unused`` says why others are left out."""
-
-    days: Sequence[tuple[Path, Day]]
-    unused: Sequence[str]
-
-    @classmethod
-    def of(cls, config: Config, name: str, stream: StreamConfig) -> Kept:
-        """What there is to learn from."""
-        odd = sequential(stream)
-        if odd:
-            return cls((), [f"{', '.join(odd)}: learned from records that follow each other, which a sample has not"])
-        found = list(read_days(reservoirs_root(config) / name, learned_fields(stream)))
-        days = [(path, day) for path, day in found if isinstance(day, Day)]
-        return cls(days, [f"{path}: {reason}" for path, reason in found if isinstance(reason, str)])
-
-    def __len__(self) -> int:
-        return sum(len(day.table) for _, day in self.days)
-
-    @property
-    def period(self) -> tuple[float, float]:
-        """The first and the last time, in seconds since 1970; there is a record at least."""
-        times = np.concatenate([numbers(day.table, TIME) for _, day in self.days])
-        return float(times.min()), float(times.max())
-
-    @property
-    def records_per_day(self) -> float:
-        """How many records came in a day, not only those that were kept."""
-        first, last = self.period
-        return sum(came(day.spans, day.bounds) for _, day in self.days) * DAY_SECONDS / max(last - first, 1.0)
+FIRST_OF_FILES = 1 << 32
+"""The number of the first stretch that is none of the sample; that has fewer."""
 
 
 def benign(
@@ -80,12 +47,11 @@ def benign(
     """
     feedback = Feedback.of(resolve_state_dir(config, os.environ), name, stream)
     paths = list(inputs) if inputs or kept.days else source_files(name, stream)
-    parts = (
-        _sampled(stream, kept, feedback),
-        feedback.benign(),
-        _read(config, name, stream, paths, feedback, progress),
-    )
-    return heapq.merge(*parts, key=_begins)
+    sampled = _sampled(stream, kept, feedback)
+    others = (feedback.benign(), _read(config, name, stream, paths, feedback, progress))
+    if kept.needed and kept.days:
+        sampled, others = _in_stretches(kept, sampled), (_alone(others[0]), _by_key(others[1]))
+    return heapq.merge((records for records, _ in sampled), *others, key=_begins)
 
 
 def paced(stream: StreamConfig, kept: Kept) -> StreamConfig:
@@ -116,28 +82,73 @@ def chosen(
             f"stream {name}: the reservoir has no record to learn from{_because(kept)}; the daemon fills it while it "
             "runs, or give benign records with --input FILE"
         )
-    if not reservoir and len(kept) < ENOUGH:
+    learnable = kept.learnable()
+    few = f"{learnable:,} records{_besides(kept, learnable)}, under {ENOUGH:,}"
+    if not reservoir and learnable < ENOUGH:
         if len(kept):
-            progress(f"{name}: reservoir", 1, 1, f"left out: {len(kept):,} records, under {ENOUGH:,}; reading files")
+            progress(f"{name}: reservoir", 1, 1, f"left out: {few}; reading files")
         return Kept((), ())
+    if not learnable:
+        raise NoInputError(f"stream {name}: the reservoir has no record to learn from: {few}; let the daemon go on")
     first, last = (datetime.fromtimestamp(moment, UTC).isoformat(" ", "minutes") for moment in kept.period)
-    told = f"{len(kept):,} records from {first} to {last}, of about {kept.records_per_day:,.0f} a day"
+    told = f"{learnable:,} records from {first} to {last}, of about {kept.records_per_day:,.0f} a day"
+    told += _besides(kept, learnable)
     progress(f"{name}: reservoir", 1, 1, told)
     return kept
+
+
+def _besides(kept: Kept, learnable: int) -> str:
+    others = len(kept) - learnable
+    return f", and {others:,} that only tell what came before" if others else ""
 
 
 def _because(kept: Kept) -> str:
     return f" ({'; '.join(kept.unused)})" if kept.unused else ""
 
 
-def _sampled(stream: StreamConfig, kept: Kept, feedback: Feedback) -> Iterator[RecordBatch]:
-    """The sample, a batch a day; a record stands in its file at the row that is its line number here."""
+def _sampled(stream: StreamConfig, kept: Kept, feedback: Feedback) -> Iterator[tuple[RecordBatch, Bools]]:
+    """The sample, a batch a day, and which of it came near an alert; a record stands in its file at its line number."""
     fields = learned_fields(stream)
     for path, day in kept.days:
         records = records_of(day.table, fields, timed=stream.time is not None, keyed=stream.key is not None)
         near = feedback.near_alert(records, numbers(day.table, TIME))
+        known = feedback.near_anomaly(records, numbers(day.table, TIME)) if kept.needed else near
         raw = places_only(Origin(file_id=str(path), epoch=0, path=str(path)), len(records))
-        yield _without(replace(records, raw=raw), near)
+        yield _without(replace(records, raw=raw), known), near
+
+
+def _in_stretches(kept: Kept, sampled: Iterable[tuple[RecordBatch, Bools]]) -> Iterator[tuple[RecordBatch, Bools]]:
+    """The same with its stretches, from 0; what came near an alert, and not near a known anomaly, stands apart."""
+    days = list(sampled)
+    left_out = np.concatenate([near for _, near in days]) | kept.left_out()
+    cuts = np.cumsum([len(near) for _, near in days])[:-1]
+    of_days = (np.split(each, cuts) for each in kept.stretches(left_out))
+    for (records, near), stretches, warming, apart in zip(days, *of_days, strict=True):
+        yield replace(records, stretches=stretches, warming=warming, apart=apart), near
+
+
+def _alone(batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
+    """Records of which nobody knows what came before: each a stretch, below 0, and learned all the same."""
+    count = 0
+    for batch in batches:
+        count += len(batch)
+        yield _following(batch, np.arange(len(batch)) - count)
+
+
+def _by_key(batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
+    """Records of files: all of a key are one stretch, from ``FIRST_OF_FILES`` on."""
+    known: dict[str | None, int] = {}
+    for batch in batches:
+        groups = by_key(batch)
+        numbers = [known.setdefault(key, FIRST_OF_FILES + len(known)) for key in groups.keys]
+        stretches = np.empty(len(batch), dtype=np.int64)
+        stretches[groups.rows] = np.array(numbers, dtype=np.int64)[groups.ids]
+        yield _following(batch, stretches)
+
+
+def _following(batch: RecordBatch, stretches: I64) -> RecordBatch:
+    nothing = np.zeros(len(batch), dtype=np.bool_)
+    return replace(batch, stretches=stretches, warming=nothing, apart=nothing)
 
 
 def _read(

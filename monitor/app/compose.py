@@ -10,10 +10,14 @@ from typing import IO
 
 from monitor import plugins
 from monitor.app.alerting import AlertWriter
+from monitor.app.key_silences import KeySilenceTeller, key_policy
+from monitor.app.last_places import LastPlaces
 from monitor.app.pipeline import Pipeline
-from monitor.app.sampling import Sampler, limits_of, sequential
-from monitor.app.silences import SilenceTeller, silence_of
+from monitor.app.sampling import Sampler, limits_of, warm_ups
+from monitor.app.signatures import Signatures
+from monitor.app.silences import SilenceTeller, SilenceWriter, rules_of, silence_of
 from monitor.app.streams import models_root
+from monitor.app.stretch_sampling import StretchSampler
 from monitor.app.suppressing import Benign, Suppressor
 from monitor.app.telling import Teller
 from monitor.core.clock import DAY_SECONDS, Clock
@@ -36,6 +40,7 @@ from monitor.ingest.reading import Ingest, TimeColumn, read_files, wanted_fields
 from monitor.model.bundle import Bundle, BundleContents, load
 from monitor.model.device import choose_device
 from monitor.model.versions import current_version, stream_directory
+from monitor.plugins.matching import patterns
 from monitor.reservoir.keeper import Keeper
 from monitor.scoring.choice import scorer_of
 
@@ -113,7 +118,12 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
     redaction = Redaction(stream.redact)
     alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, clock=clock, redaction=redaction)
     averaging = averaging_of(contents)
-    ingest = build_ingest(stream, features.fields, context=features.needs_context or averaging.length > 1)
+    missed = key_policy(stream, contents)
+    context = features.needs_context or averaging.length > 1 or missed.on or bool(warm_ups(stream))
+    ingest = build_ingest(stream, features.fields, context=context)
+    suppressor = suppressor_of(config, name, alerts)
+    silences = SilenceWriter(alerts, clock, LastPlaces(patterns(stream.source.options)))
+    rules = rules_of(suppressor.rules, stream.key, clock)
     return Pipeline(
         name,
         ingest,
@@ -125,8 +135,10 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
             alerts,
             Episodes(policy_of(stream), clock),
             stream.alert.tell,
-            suppressor_of(config, name, alerts),
-            SilenceTeller(silence_of(stream, contents, clock), alerts, clock),
+            suppressor,
+            signatures=Signatures(scorer, features.sources) if stream.key is None else None,
+            silence=SilenceTeller(silence_of(stream, contents, clock), silences, rules),
+            keys=KeySilenceTeller(missed, clock, silences, rules, timed=stream.time is not None),
         ),
     )
 
@@ -146,13 +158,16 @@ def suppressor_of(config: Config, name: str, alerts: AlertWriter) -> Suppressor:
     return Suppressor(rules, ingest, benign, alerts)
 
 
-def sampler_of(name: str, stream: StreamConfig, episodes: Episodes, clock: Clock, keeper: Keeper) -> Sampler | None:
-    """What fills the stream's reservoir; None where it is switched off, or nothing can be learned from a sample."""
-    if not stream.reservoir.enabled or sequential(stream):
+def sampler_of(
+    name: str, stream: StreamConfig, episodes: Episodes, clock: Clock, keeper: Keeper
+) -> Sampler | StretchSampler | None:
+    """What fills the stream's reservoir, by records or by stretches of them; None where it is switched off."""
+    if not stream.reservoir.enabled:
         return None
-    fields = learned_fields(stream)
-    reservoir = keeper.reservoir(name, fields, limits_of(stream))
-    return Sampler(reservoir, build_ingest(stream, fields), episodes, clock)
+    fields, stretches = learned_fields(stream), bool(warm_ups(stream))
+    reservoir = keeper.reservoir(name, fields, limits_of(stream), stretches=stretches)
+    kind = StretchSampler if stretches else Sampler
+    return kind(reservoir, build_ingest(stream, fields), episodes, clock)
 
 
 def learned_fields(stream: StreamConfig) -> list[Field]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,10 +66,18 @@ class Feedback:
 
     def near_alert(self, records: RecordBatch, times: F64) -> Bools:
         """Which records, [n], happened in an episode of their key, or about then; ``times`` [n] are finite."""
+        return self._near(self.alerted, records, times)
+
+    def near_anomaly(self, records: RecordBatch, times: F64) -> Bools:
+        """The same of the episodes that people called an anomaly."""
+        spans = (_told(label.alert) for label in self.labels if label.label == "anomaly")
+        return self._near(_by_key(spans), records, times)
+
+    def _near(self, episodes: Mapping[str | None, F64], records: RecordBatch, times: F64) -> Bools:
         near = np.zeros(len(records), dtype=np.bool_)
         groups = by_key(records)
         for key, rows in zip(groups.keys, np.split(groups.rows, groups.starts[1:]), strict=True):
-            for alerted in (self.alerted.get(key), self.alerted.get(STORM)):
+            for alerted in (episodes.get(key), episodes.get(STORM)):
                 if alerted is not None:
                     near[rows] |= _within(times[rows], alerted, self.stream.alert.episode_gap_seconds)
         return near

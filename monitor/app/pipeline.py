@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.app.alerting import Scored
+from monitor.app.news import News
 from monitor.app.sampling import Sampler
-from monitor.app.telling import News, Teller
+from monitor.app.stretch_sampling import StretchSampler
+from monitor.app.telling import Teller
 from monitor.core.accounting import Counts, DeadLetter, Memory, MemoryChange, Outcome, Position
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F32, F64, I64
@@ -24,6 +26,7 @@ from monitor.deciding.adaptation import Adaptation
 from monitor.deciding.averaging import Averaging
 from monitor.deciding.drift import DRIFT, Drift
 from monitor.deciding.episodes import Episodes
+from monitor.deciding.key_silence import KeySilence
 from monitor.deciding.silence import Silence
 from monitor.deciding.storm import Storm
 from monitor.deciding.threshold import Decider
@@ -42,9 +45,10 @@ SCORES, LIMIT, EPISODES, STORM = "", "\0limit", "\0episodes", "\0storm"
 follows, when each key alerted last, and who is in a storm."""
 SUPPRESSED, SUPPRESSED_STORM = "\0suppressed", "\0suppressed storm"
 """The same of episodes that nobody is told of."""
-SILENCE = "\0silence"
-"""And when records came last."""
-OWN = frozenset({SCORES, LIMIT, EPISODES, STORM, SUPPRESSED, SUPPRESSED_STORM, SILENCE, DRIFT})
+SILENCE, KEY_SILENCE = "\0silence", "\0key silence"
+"""And when records came last, and those of each key that is there all the time."""
+OWN = frozenset({SCORES, LIMIT, EPISODES, STORM, SUPPRESSED, SUPPRESSED_STORM, SILENCE, KEY_SILENCE, DRIFT})
+_Part = Averaging | Episodes | Storm | Silence | KeySilence | Adaptation | Drift
 NEWEST_TIME_SECONDS = 1.0
 """How often the event time is looked at for the lag metric: a look costs as much as a few hundred records."""
 
@@ -84,15 +88,16 @@ class Pipeline:
         self.averaging = averaging
         self.decider = decider
         self.teller = teller
-        self.sampler: Sampler | None = None
+        self.sampler: Sampler | StretchSampler | None = None
         self.drift = Drift(self.bundle.version, self.bundle.contents.usual)
-        self._remembering: dict[str, Averaging | Episodes | Storm | Silence | Adaptation | Drift] = {
+        self._remembering: dict[str, _Part] = {
             SCORES: averaging,
             EPISODES: teller.episodes,
             STORM: teller.episodes.storm,
             SUPPRESSED: teller.hidden,
             SUPPRESSED_STORM: teller.hidden.storm,
             SILENCE: teller.silence.silence,
+            KEY_SILENCE: teller.keys.silence,
             DRIFT: self.drift,
         }
         if isinstance(decider, Adaptation):
@@ -125,8 +130,7 @@ class Pipeline:
 
     def open_episodes(self) -> int:
         """Episodes that somebody was told of and that are not over; any thread may ask."""
-        episodes = self.teller.episodes
-        return max(0, len(episodes.going_on) - len(episodes.waiting))
+        return self.teller.episodes.told
 
     def memories(self) -> Mapping[str, Memory]:
         """What is remembered of keys after all that was processed."""
@@ -169,7 +173,7 @@ class Pipeline:
         clock.append(time.perf_counter())
         scored = Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
         newest = self._newest_time(records)
-        news = self._decide(scored).followed_by(self.teller.ended(newest)).followed_by(self.teller.heard())
+        news = self._decide(scored).followed_by(self.teller.ended(newest)).followed_by(self.teller.heard(records))
         if self.sampler:
             self.sampler.offer(scored)
         self.drift.see(records.ok, matrix.values, self.features.layout.width, self._field_errors, news.begun)

@@ -129,10 +129,11 @@ def adopt(config_path: Path, stream: str, file: str, path: Path, *, do: bool) ->
 def _adopted(state: FileState, path: Path) -> Position:
     if not path.exists():
         raise NoInputError(f"there is no file {path}")
-    evidence, head = Evidence.of_place(state), state.origin.head
+    evidence = Evidence.of_place(state)
     with reading(str(path)), path.open("rb") as stream:
         status = os.fstat(stream.fileno())
-        if stream.read(len(head)) != head or (state.tail_bytes and not holds(path, evidence)):
+        alike = state.repeated(stream.read(state.head_bytes)) == state.head_bytes
+        if not alike or (state.tail_bytes and not holds(path, evidence)):
             raise DataError(
                 f"{path} does not hold what was read of {state.origin.path} up to byte {state.offset:,}; "
                 "without adoption it is read as a new file, from its beginning"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -16,6 +17,7 @@ from monitor.app.compose import build_encoders, promise_of
 from monitor.app.gates import episode, feedback, judged, replay
 from monitor.app.gates.contender import Contender, champion
 from monitor.app.gates.contest import Contest
+from monitor.app.learned_silence import LearnedSilence
 from monitor.app.places import Places
 from monitor.app.publication import Finished, Verdict, published
 from monitor.app.retrain_report import Outcome, Report, report_of
@@ -29,7 +31,6 @@ from monitor.core.errors import AemonitorError
 from monitor.core.progress import Progress
 from monitor.core.records import RecordBatch
 from monitor.deciding.pace import Pace
-from monitor.deciding.silence import longest_silence
 from monitor.model.device import choose_device
 from monitor.model.history import Epoch
 from monitor.plugins import load_config, resolve_state_dir
@@ -87,20 +88,23 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     state_dir, configured = resolve_state_dir(config, os.environ), config.streams[name]
     kept = chosen(config, name, configured, request.inputs, progress, reservoir=request.reservoir)
     stream = paced(configured, kept)
-    told = told_records(state_dir, name, stream, kept.period) if len(kept) else None
+    told = told_records(state_dir, name, stream, kept.period) if len(kept) and not kept.needed else None
     device, message = choose_device(config.device)
     places = Places(request.max_records)
     batches = benign(config, name, stream, request.inputs, kept, progress)
-    records, read, unparsed = gather(places.watch(batches), request.max_records)
+    silence = LearnedSilence(stream, clock, sampled=len(kept) > 0)
+    records, read, unparsed = gather(silence.watch(places.watch(batches)), request.max_records)
     judging = Judging(stream.score, stream.alert, told)
     trained = _trained(name, records, stream, judging, device, progress, _time_limit(request, clock), halfway=halfway)
-    trained = _with_silence(trained, records)
+    in_use = champion(config, name, device)
+    known = None if in_use is None else in_use.contents.sections
+    trained = _with_section(trained, SECTION, silence.section(records.times, known))
     if stream.alert.adaptive:
         Pace.of(promise_of(stream, trained.contents))  # or say now that no limit can follow with this model
     contest = Contest(
         stream=stream,
         candidate=Contender.of(trained.contents, stream, device),
-        champion=champion(config, name, device),
+        champion=in_use,
         records=records,
         told=told,
         unparsed=unparsed / read,
@@ -120,12 +124,11 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     )
 
 
-def _with_silence(trained: Trained, records: RecordBatch) -> Trained:
-    """The model with how long its stream may be silent, where the records tell."""
-    seconds = longest_silence(records.times)
-    if seconds is None:
+def _with_section(trained: Trained, name: str, section: dict[str, Any]) -> Trained:
+    """The model with one more thing to know of what it was made by, if there is something."""
+    if not section:
         return trained
-    sections = {**trained.contents.sections, SECTION: {"seconds": seconds}}
+    sections = {**trained.contents.sections, name: section}
     return replace(trained, contents=replace(trained.contents, sections=sections))
 
 

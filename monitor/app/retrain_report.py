@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -50,7 +50,8 @@ class Report(msgspec.Struct, frozen=True):
     words. With ``--force`` both are there. ``disagreements`` are with the model in use, None where there is none.
     ``method`` is what scores, ``average`` over how many records; ``limit`` what to expect above ``threshold``.
     ``suspects`` were left out of all of it; ``candidates`` are the bottlenecks tried.
-    ``silent_seconds`` is after how long a silence of the stream is told; None where the records do not tell.
+    ``silent_seconds`` is after how long a silence of the stream is told; ``missed_keys`` are there all the time, and
+    the silence of each is told after ``key_silent_seconds`` at most. None where the records do not tell.
     """
 
     stream: str
@@ -87,6 +88,8 @@ class Report(msgspec.Struct, frozen=True):
     disagreements: Disagreements | None = None
     out_of_time: bool = False
     silent_seconds: float | None = None
+    missed_keys: int | None = None
+    key_silent_seconds: float | None = None
 
     def text(self) -> str:
         """The report for a person."""
@@ -106,7 +109,7 @@ class Report(msgspec.Struct, frozen=True):
             f"  score      {self._score()}",
             f"  alerts     above {self.threshold:g}" + (f": {self.limit.text()}" if self.limit else ""),
             *([f"             {self.limit.share_text()}"] if self.limit and self.limit.daily else []),
-            *([] if self.silent_seconds is None else [f"  silence    {self._silence(self.silent_seconds)}"]),
+            *self._silence(),
             f"  faults     {self.trial.text()}",
             *(f"  left out   {name}: {reason}" for name, reason in self.left_out.items()),
             *(f"  gate       {gate.name}: {'' if gate.passed else 'FAILED: '}{gate.words}" for gate in self.gates),
@@ -115,8 +118,14 @@ class Report(msgspec.Struct, frozen=True):
         ]
         return "\n".join(lines)
 
-    def _silence(self, seconds: float) -> str:
-        return f"told after {lasting(seconds)} without a record"
+    def _silence(self) -> Iterator[str]:
+        if self.silent_seconds is not None:
+            yield f"  silence    told after {lasting(self.silent_seconds)} without a record"
+        if self.missed_keys is not None and self.key_silent_seconds is not None:
+            yield (
+                f"             of each of {self.missed_keys:,} keys that are there all the time after "
+                f"{lasting(self.key_silent_seconds)}, within a day by its own habit"
+            )
 
     def _score(self) -> str:
         told = METHODS.get(self.method, self.method)
@@ -185,7 +194,7 @@ def report_of(
 ) -> Report:
     """The report of a training, of its trials and of what became of the model."""
     contents = trained.contents
-    history = contents.history
+    history, silence = contents.history, contents.sections.get(SECTION, {})
     best = next((epoch for epoch in history.epochs if epoch.number == history.best_epoch), None)
     return Report(
         stream=contents.stream,
@@ -219,7 +228,9 @@ def report_of(
         candidates=history.candidates,
         gates=verdict.gates,
         out_of_time=history.out_of_time,
-        silent_seconds=contents.sections.get(SECTION, {}).get("seconds"),
+        silent_seconds=silence.get("seconds"),
+        missed_keys=silence.get("keys"),
+        key_silent_seconds=silence.get("key_seconds"),
     )
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from monitor.app.alerting import Scored
-from monitor.core.arrays import F64, I64
+from monitor.core.arrays import F64, I64, Bools
 from monitor.core.clock import Clock
 from monitor.core.config import StreamConfig
-from monitor.core.records import RawBatch
+from monitor.core.records import RawBatch, RecordBatch
 from monitor.core.rows import joined_lines, keep, lines_of
 from monitor.core.strings import U64
+from monitor.core.warm_up import WarmUp
 from monitor.deciding.episodes import Episodes
 from monitor.ingest.reading import Ingest
 from monitor.reservoir.columns import Sampled
@@ -35,11 +37,17 @@ def limits_of(stream: StreamConfig) -> Limits:
     return Limits(options.max_records, options.max_bytes, options.max_age_days)
 
 
-def sequential(stream: StreamConfig) -> list[str]:
-    """What of a stream is learned from the records that follow each other, and so from no sample."""
-    names = [name for name, feature in stream.features.items() if "max_keys" in type(feature.options).model_fields]
+def warm_ups(stream: StreamConfig) -> dict[str, WarmUp]:
+    """What of a stream is learned from records that follow each other, and how many of them come before that.
+
+    Of such streams stretches are kept; of others, where this is empty, single records.
+    """
+    options = {name: getattr(feature.options, "warm_up", None) for name, feature in stream.features.items()}
+    found = {name: warm_up for name, warm_up in options.items() if isinstance(warm_up, WarmUp)}
     average = stream.score.average
-    return names + (["score.average"] if isinstance(average, int) and average > 1 else [])
+    if isinstance(average, int) and average > 1:
+        found["score.average"] = WarmUp(records=average - 1)
+    return found
 
 
 class Sampler:
@@ -67,7 +75,7 @@ class Sampler:
         self._batches += 1
         if len(wanted):
             self._waiting.append(_Chosen.of(scored, wanted, hashes))
-        if not self._is_time_to_look():
+        if not is_time_to_look(self._reservoir, self._batches, self._waiting):
             return
         newest = self._reservoir.newest
         self._add([*self._waiting, _Chosen.of(scored, benign[-1:], hashes)])
@@ -75,14 +83,9 @@ class Sampler:
         if self._reservoir.newest != newest and len(wanted) < len(benign):
             self._add([_Chosen.of(scored, benign, hashes)])  # of a new hour records are wanted whatever their hash
 
-    def _is_time_to_look(self) -> bool:
-        waiting = sum(len(chosen.raw) for chosen in self._waiting)
-        return self._reservoir.is_open or self._batches >= LOOK_BATCHES or waiting >= LOOK_RECORDS
-
     def _add(self, parts: Sequence[_Chosen]) -> None:
         """Parse records, those of a file together, and add what may be learned of them."""
-        for _, group in groupby(parts, key=lambda chosen: chosen.raw.origin):
-            chosen = list(group)
+        for chosen in by_file(parts):
             hashes = np.concatenate([one.hashes for one in chosen])
             scores = np.concatenate([one.scores for one in chosen])
             sampled = self._sampled(joined_lines([one.raw for one in chosen]), hashes, scores)
@@ -92,12 +95,43 @@ class Sampler:
     def _sampled(self, raw: RawBatch, hashes: U64, scores: F64) -> Sampled:
         """Those of some records that may be learned."""
         records, now = self._ingest.parse(raw), self._clock.now()
-        times = np.full(len(raw), now) if records.times is None else records.times
-        # Also leaves out a time that cannot be read.
-        fit = records.ok & (times >= 0) & (times <= now + AHEAD_SECONDS) & ~self._episodes.open(records)
+        times = times_of(records, now)
+        fit = can_be(times, now) & records.ok & ~self._episodes.open(records)
         rows, times = np.flatnonzero(fit), times[fit]
         spans = (times // SPAN_SECONDS).astype(np.int64)
         return Sampled(raw, rows, keep(records, fit), times, spans, hashes[fit], scores[fit])
+
+
+def times_of(records: RecordBatch, now: float) -> F64:
+    """When records happened; where the stream has no time, ``now``: [n]."""
+    return np.full(len(records), now) if records.times is None else records.times
+
+
+def can_be(times: F64, now: float) -> Bools:
+    """Which times [n] a record may have; not one that cannot be read, or lies far ahead of the clock."""
+    can: Bools = (times >= 0) & (times <= now + AHEAD_SECONDS)
+    return can
+
+
+class Lines(Protocol):
+    """Some records of a batch."""
+
+    @property
+    def raw(self) -> RawBatch: ...
+
+
+Part = TypeVar("Part", bound=Lines)
+
+
+def is_time_to_look(reservoir: Reservoir, batches: int, waiting: Sequence[Lines]) -> bool:
+    """Whether what waits is parsed and added now, so many ``batches`` after the last time."""
+    return reservoir.is_open or batches >= LOOK_BATCHES or sum(len(each.raw) for each in waiting) >= LOOK_RECORDS
+
+
+def by_file(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Parts that follow each other in a file, together."""
+    for _, group in groupby(parts, key=lambda part: part.raw.origin):
+        yield list(group)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from monitor.app.units import setting
 from monitor.core.config import Config
 from monitor.core.errors import PermissionDeniedError, Problem, UnavailableError
 from monitor.plugins.matching import patterns
+from monitor.plugins.startable import file_doubts, read_files
 from monitor.plugins.surroundings import nearest_existing, unreadable, unwritable, written_paths
 
 SANDBOX = "hardening.conf"
@@ -35,7 +36,7 @@ def service_problems(config: Config, environ: Mapping[str, str]) -> list[Problem
     hidden = list(_hidden(config))
     told = {problem.key_path for problem in hidden}
     with acting_as_service():
-        closed = [problem for problem in unreadable(config) if problem.key_path not in told]
+        closed = [p for p in (*unreadable(config), *file_doubts(config)) if p.key_path not in told]
         return [*hidden, *closed, *_write_protected(config, environ)]
 
 
@@ -74,14 +75,16 @@ def _ids(groups: Sequence[str]) -> list[int]:
 
 
 def _hidden(config: Config) -> Iterator[Problem]:
+    for path, key_path in (*_read_patterns(config), *read_files(config)):
+        for key, (places, cure) in HIDDEN.items():
+            if setting(SANDBOX, key) == ["yes"] and _below(path, places):
+                text = f"the service does not see {path} ({key}=yes): move it, or `systemctl edit` the unit: {cure}"
+                yield Problem(text, key_path)
+
+
+def _read_patterns(config: Config) -> Iterator[tuple[Path, str]]:
     for name, stream in config.streams.items():
-        for pattern in patterns(stream.source.options):
-            for key, (places, cure) in HIDDEN.items():
-                if setting(SANDBOX, key) == ["yes"] and _below(Path(pattern), places):
-                    text = (
-                        f"the service does not see {pattern} ({key}=yes): move it, or `systemctl edit` the unit: {cure}"
-                    )
-                    yield Problem(text, f"streams.{name}.source")
+        yield from ((Path(pattern), f"streams.{name}.source") for pattern in patterns(stream.source.options))
 
 
 def _write_protected(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:

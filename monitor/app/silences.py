@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from monitor.app.alerting import AlertWriter, rfc3339
+from monitor.app.last_places import LastPlaces
+from monitor.app.news import News
 from monitor.core.accounting import Resolution
-from monitor.core.alerts import Alert, EpisodeRef, Score, SourceRef, fingerprint
+from monitor.core.alerts import Alert, EpisodeRef, Score, fingerprint
+from monitor.core.arrow import pa
 from monitor.core.clock import Clock
 from monitor.core.config import StreamConfig
+from monitor.core.records import FieldType, RecordBatch
+from monitor.core.rows import without_lines
 from monitor.deciding.silence import Silence, Silent
+from monitor.deciding.suppression import Suppression
 from monitor.explaining.silences import hush, speak
 from monitor.model.bundle import BundleContents
 
 SECTION = "silence"
-"""Of what a model was made by: how long its stream may be silent."""
+"""Of what a model was made by: how long its stream may be silent, and its keys."""
+
+Rules = Callable[[Sequence[str | None]], Sequence[str]]
+"""Names the rule that suppresses the silence of each of some keys, of the stream for None; empty: none does."""
 
 
 def silence_of(stream: StreamConfig, contents: BundleContents, clock: Clock) -> Silence:
@@ -26,54 +38,103 @@ def silence_of(stream: StreamConfig, contents: BundleContents, clock: Clock) -> 
     return Silence(math.inf if seconds in (None, "off") else float(seconds), clock)
 
 
-class SilenceTeller:
-    """Tells of one silence, and that it is over."""
+def rules_of(suppression: Suppression, key_field: str | None, clock: Clock) -> Rules:
+    """The rules of a stream, asked of who is silent now as of a record that has nothing but its key."""
+    kinds = {FieldType.TEXT: pa.string(), FieldType.NUMBER: pa.float64()}
 
-    def __init__(self, silence: Silence, alerts: AlertWriter, clock: Clock) -> None:
-        self.silence = silence
+    def by(keys: Sequence[str | None]) -> Sequence[str]:
+        if not keys or not suppression.names:
+            return [""] * len(keys)
+        nothing = [None] * len(keys)
+        columns = {
+            field: pa.array(keys if field == (key_field, FieldType.TEXT) else nothing, kinds[field.type])
+            for field in suppression.fields
+        }
+        records = RecordBatch(without_lines(), columns, np.ones(len(keys), dtype=np.bool_))
+        return suppression.by(records, np.full(len(keys), clock.now()))
+
+    return by
+
+
+class SilenceWriter:
+    """Writes alerts that are of no record, and their ends. ``places`` say where somebody was heard last."""
+
+    def __init__(self, alerts: AlertWriter, clock: Clock, places: LastPlaces) -> None:
+        self.stream = alerts.stream
+        self.places = places
         self._alerts = alerts
         self._clock = clock
 
-    def told(self) -> Alert | None:
-        """The silence that is to be told now."""
-        silent = self.silence.told()
-        return None if silent is None else self._alert(silent)
-
-    def heard(self) -> Resolution | None:
-        """Records came: the end of a silence that was told."""
-        silent = self.silence.heard()
-        if silent is None:
-            return None
-        return Resolution(self._episode(silent), 0, self._now(), speak(self._alerts.stream, silent.seconds))
-
-    def _alert(self, silent: Silent) -> Alert:
-        stream, limit = self._alerts.stream, self.silence.limit_seconds
-        ratio = silent.seconds / limit
+    def alert(
+        self, alert_id: str, silent: Silent, limit: float, summary: str, *, keys: Sequence[str] = (), rule: str = ""
+    ) -> Alert:
+        """The alert of the stream, of a key or of many; with a rule one that nobody is sent."""
+        key = keys[0] if len(keys) == 1 else None
         return Alert(
-            id=_id(stream, silent),
-            fingerprint=fingerprint(stream, None, (SECTION,)),
-            severity="warning",
-            stream=stream,
-            key=None,
+            id=alert_id,
+            fingerprint=fingerprint(self.stream, key, (SECTION,)),
+            state="suppressed" if rule else "firing",
+            severity="critical" if len(keys) > 1 else "warning",
+            stream=self.stream,
+            key=key,
             time=rfc3339(silent.since),
             detected_at=self._now(),
-            source=SourceRef(path="", offset=0),
+            source=self.places.of(keys[0] if keys else None),
             count=0,
-            episode=self._episode(silent),
-            score=Score(0.0, ratio, 1.0),
+            episode=self._episode(alert_id, silent, limit, max(1, len(keys))),
+            score=Score(0.0, silent.seconds / limit, 1.0),
             fields=(),
-            summary=hush(stream, rfc3339(silent.since), silent.seconds, limit),
+            summary=summary,
             raw="",
             model=self._alerts.model,
             host=self._alerts.host,
+            suppressed_by=rule or None,
         )
 
-    def _episode(self, silent: Silent) -> EpisodeRef:
+    def end(self, alert_id: str, silent: Silent, limit: float, summary: str, *, keys: int = 1) -> Resolution:
+        """That it is over."""
+        return Resolution(self._episode(alert_id, silent, limit, keys), 0, self._now(), summary)
+
+    def _episode(self, alert_id: str, silent: Silent, limit: float, keys: int) -> EpisodeRef:
         begun, ended = rfc3339(silent.since), rfc3339(silent.since + silent.seconds)
-        return EpisodeRef(_id(self._alerts.stream, silent), begun, ended, silent.seconds / self.silence.limit_seconds)
+        return EpisodeRef(alert_id, begun, ended, silent.seconds / limit, keys)
 
     def _now(self) -> str:
         return rfc3339(self._clock.now()) or ""
+
+
+class SilenceTeller:
+    """Tells of the silence of a stream, and that it is over."""
+
+    def __init__(self, silence: Silence, writer: SilenceWriter, rules: Rules) -> None:
+        self.silence = silence
+        self._writer = writer
+        self._rules = rules
+
+    def told(self) -> News:
+        """Nothing comes, and it may have been for too long."""
+        silent = self.silence.due()
+        if silent is None:
+            return News()
+        (rule,) = self._rules([None])
+        if not rule:
+            self.silence.tell()
+            return News(alerts=[self._alert(silent)])
+        return News(alerts=[self._alert(silent, rule)], suppressed={rule: 1}) if self.silence.hide() else News()
+
+    def heard(self) -> News:
+        """Records came: perhaps the end of a silence that was told."""
+        silent = self.silence.heard()
+        if silent is None:
+            return News()
+        stream, limit = self._writer.stream, self.silence.limit_seconds
+        over = self._writer.end(_id(stream, silent), silent, limit, speak(stream, silent.seconds))
+        return News(resolved=[over])
+
+    def _alert(self, silent: Silent, rule: str = "") -> Alert:
+        stream, limit = self._writer.stream, self.silence.limit_seconds
+        summary = hush(stream, rfc3339(silent.since), silent.seconds, limit)
+        return self._writer.alert(_id(stream, silent), silent, limit, summary, rule=rule)
 
 
 def _id(stream: str, silent: Silent) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from monitor.app.alerting import AlertWriter, Scored, rfc3339
+from monitor.app.key_silences import KeySilenceTeller
+from monitor.app.news import News
+from monitor.app.signatures import Signatures
 from monitor.app.silences import SilenceTeller
 from monitor.app.suppressing import Suppressor
 from monitor.core.accounting import Release, Resolution
@@ -26,7 +28,7 @@ from monitor.deciding.episodes import Episodes
 from monitor.deciding.suppression import NOBODY
 from monitor.explaining.fields import conclude
 from monitor.explaining.regimes import settle
-from monitor.explaining.storms import example, gather, merge, subside
+from monitor.explaining.storms import FIELDS, KEYS, example, gather, merge, subside
 
 Unit = Literal["episodes", "records"]
 
@@ -35,40 +37,6 @@ HIGHEST = 1e300
 
 SAMPLED = 4
 """Records of a batch in a storm that are asked for the field to blame most."""
-
-
-class News(NamedTuple):
-    """What became of some alerting records: how many episodes began with them, and what the sinks get, in this order.
-
-    Of ``alerts`` some may be held or suppressed; ``suppressed`` is how many records are, by the rule. ``withdrawn`` are
-    the ids of held alerts that no sink will get.
-    """
-
-    begun: int = 0
-    alerts: Sequence[Alert] = ()
-    suppressed: Mapping[str, int] = MappingProxyType({})
-    withdrawn: Sequence[str] = ()
-    released: Sequence[Release] = ()
-    resolved: Sequence[Resolution] = ()
-
-    @property
-    def told(self) -> int:
-        """How many alerts the sinks get, those that resolve one not counted."""
-        return sum(alert.state == "firing" for alert in self.alerts) + len(self.released)
-
-    def __bool__(self) -> bool:
-        return any(self)
-
-    def followed_by(self, other: News) -> News:
-        """Both, one behind the other."""
-        return News(
-            self.begun + other.begun,
-            (*self.alerts, *other.alerts),
-            {**self.suppressed, **other.suppressed},
-            (*self.withdrawn, *other.withdrawn),
-            (*self.released, *other.released),
-            (*self.resolved, *other.resolved),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +52,32 @@ class _Ids:
 
 
 class Teller:
-    """Decides of what a person is told; ``unit`` is an episode or a record."""
+    """Decides of what a person is told; ``unit`` is an episode or a record.
+
+    ``signatures`` stand for the key of a stream that has none; None where it has one.
+    """
 
     def __init__(
-        self, alerts: AlertWriter, episodes: Episodes, unit: Unit, suppressor: Suppressor, silence: SilenceTeller
+        self,
+        alerts: AlertWriter,
+        episodes: Episodes,
+        unit: Unit,
+        suppressor: Suppressor,
+        *,
+        signatures: Signatures | None,
+        silence: SilenceTeller,
+        keys: KeySilenceTeller,
     ) -> None:
         self.alerts = alerts
         self.episodes = episodes
         # An episode of its own for each rule and key: what is suppressed hides nothing else, and a flood costs little.
         self.hidden = Episodes(replace(episodes.policy, hold_seconds=0.0), episodes.clock)
         self.suppressor = suppressor
+        self._signatures = signatures
         self.silence = silence
+        self.keys = keys
         self.unit = unit
+        self._unit_of_storms = FIELDS if signatures else KEYS
         self._blamed = Counter[str]()  # of records sampled in the storm that waits to be told
 
     def tell(self, scored: Scored, rows: I64, context: RecordBatch) -> News:
@@ -132,24 +114,28 @@ class Teller:
         return begins, self.alerts.write(scored, rows[places], take(context, places)) if begins else ()
 
     def _tell(self, scored: Scored, rows: I64, context: RecordBatch) -> News:
-        decided = self._decided(self.episodes, scored, rows, context)
+        decided = self._decided(self.episodes, scored, rows, self._keyed(scored, rows, context))
         if self.unit == "records":
             return News(decided.begun, self.alerts.write(scored, rows, context))
-        if STORM in self.episodes.waiting:
+        if STORM in self.episodes.ongoing.waiting:
             sampled = rows[:: max(1, len(rows) // SAMPLED)][:SAMPLED]
             self._blamed.update(self.alerts.blamed(scored, sampled))
         begins, written = self._written(decided, scored, rows, context)
         return self._news(decided, tuple(map(self._alert, written, begins)))
 
-    def heard(self) -> News:
-        """Records came."""
-        over = self.silence.heard()
-        return News(resolved=(over,)) if over else News()
+    def _keyed(self, scored: Scored, rows: I64, context: RecordBatch) -> RecordBatch:
+        """The context [m] of alerting ``rows`` [m] with the key by which they are told."""
+        if self._signatures is None:
+            return context
+        return replace(context, keys=pa.array(self._signatures.of(scored.matrix.values[rows]), pa.string()))
+
+    def heard(self, records: RecordBatch) -> News:
+        """Records came; others did not, perhaps."""
+        return self.silence.heard().followed_by(self.keys.heard(records))
 
     def silent(self) -> News:
         """Nothing comes, and it may have been for too long."""
-        told = self.silence.told()
-        return News(alerts=(told,)) if told else News()
+        return self.silence.told()
 
     def ended(self, newest: float | None, *, at_once: bool = False) -> News:
         """What time brings by the event time ``newest``, None where it is not known, or by the clock.
@@ -188,7 +174,7 @@ class Teller:
     def _of_many(self, alert: Alert, told: Told) -> Alert:
         """The alert of one record as that of a storm; what leads its sentence is known when it is sent."""
         lead = "" if told.held_as else self._lead(told.telling.episode, told.keys)
-        summary = lead + example(self.alerts.stream, alert.key, alert.summary)
+        summary = lead + example(self.alerts.stream, alert.key, alert.summary, unit=self._unit_of_storms)
         return msgspec.structs.replace(alert, key=None, severity="critical", summary=summary)
 
     def _release(self, released: Released) -> Release:
@@ -202,7 +188,8 @@ class Teller:
     def _lead(self, storm: Episode, keys: int) -> str:
         mostly = "".join(name for name, _ in self._blamed.most_common(1))
         since, seconds = rfc3339(storm.start), storm.end - storm.start
-        return gather(self.alerts.stream, keys, int(storm.alerts), since, seconds, mostly)
+        count, unit, settled = int(storm.alerts), self._unit_of_storms, bool(storm.changed)
+        return gather(self.alerts.stream, keys, count, since, seconds, mostly, unit=unit, settled=settled)
 
     def _resolution(self, told: Told) -> Resolution:
         episode, stream = told.telling.episode, self.alerts.stream
@@ -210,7 +197,7 @@ class Teller:
         if told.telling.kind == "joined":
             summary = merge(stream, told.key, self.episodes.storm_id)
         elif told.key == STORM:
-            summary = subside(stream, told.keys, count, seconds, episode.peak)
+            summary = subside(stream, told.keys, count, seconds, episode.peak, unit=self._unit_of_storms)
         else:
             summary = conclude(stream, told.key, count, seconds, episode.peak)
         return self._now(episode, told.keys, summary)

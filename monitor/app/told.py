@@ -42,7 +42,7 @@ def told_records(state_dir: Path, name: str, stream: StreamConfig, period: tuple
     """Those of a period, in seconds since 1970, which nobody labelled; None where there are none.
 
     What was called benign is learned, and what was called an anomaly is none of the false alerts that a budget is of.
-    Episodes whose alert keeps only the beginning of its record are left out.
+    Episodes whose alert keeps only the beginning of its record, or is of none (a silence), are left out.
 
     Raises:
         StateError, PermissionDeniedError: what people said cannot be read.
@@ -52,7 +52,7 @@ def told_records(state_dir: Path, name: str, stream: StreamConfig, period: tuple
     known = [
         each
         for id_, each in _episodes(alerts).items()
-        if id_ not in labels and first <= _moment(each.alert) <= last and len(each.alert.raw) < RAW_CHARACTERS
+        if id_ not in labels and first <= _moment(each.alert) <= last and 0 < len(each.alert.raw) < RAW_CHARACTERS
     ]
     if not known or last <= first:
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from monitor.core.alerts import Alert, EpisodeRef
-from monitor.core.records import Origin
+from monitor.core.fingerprint import Prefix, prefixes, repeated
+from monitor.core.records import Mark, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +140,6 @@ class Outcome:
     resolved: Sequence[Resolution] = ()
 
 
-class Mark(NamedTuple):
-    """A place that was passed in a file, and the hash of the ``tail_bytes`` (<= 256) bytes before it."""
-
-    offset: int
-    marker: bytes
-    tail_bytes: int
-
-
 @dataclass(frozen=True, slots=True)
 class FileState:
     """What the ledger knows of a file when a source is opened: where to go on, and the evidence it is the same file.
@@ -154,6 +147,7 @@ class FileState:
     ``marker`` is BLAKE2b-64 of the last ``tail_bytes`` (<= 256) bytes before ``offset`` (see ``tail_marker``): fewer
     than 256 are known after a start until that many were read. ``committed_at`` is in seconds since 1970, 0 = unknown.
     ``marks`` are places before ``offset`` in the same epoch: a copy that ends before ``offset`` is known by them.
+    ``prefixes`` is by what the head is known where the origin has none, since the ledger keeps no text of it.
     """
 
     origin: Origin
@@ -162,6 +156,37 @@ class FileState:
     tail_bytes: int = 256
     committed_at: float = 0.0
     marks: tuple[Mark, ...] = ()
+    prefixes: tuple[Prefix, ...] = ()
+
+    @classmethod
+    def behind(cls, position: Position, committed_at: float, before: FileState | None = None) -> FileState:
+        """What is known of a file once ``position`` is committed; ``before`` was known of it until then."""
+        tail, head = position.tail[-TAIL_BYTES:], prefixes(position.origin.head)
+        passed: tuple[Mark, ...] = ()
+        if before is not None and before.origin.epoch == position.origin.epoch:
+            passed = marked(before.marks, Mark(before.offset, before.marker, before.tail_bytes), position.offset)
+        if not passed:
+            passed = tuple(mark for mark in position.origin.early if mark.offset < position.offset)
+        return cls(
+            replace(position.origin, head=b"", early=()), position.offset, tail_marker(tail), len(tail), committed_at,
+            passed, head or (before.prefixes if before is not None else ()),
+        )  # fmt: skip
+
+    @property
+    def head_bytes(self) -> int:
+        """How much of the beginning of the file is known."""
+        return len(self.origin.head) or (self.prefixes[-1].size if self.prefixes else 0)
+
+    def repeated(self, beginning: bytes) -> int | None:
+        """How many of the first bytes of a file, given as far as this one's are known, are the same; None: others.
+
+        In a file that is shorter than what is known: all of them or, where no text is known, those of whole lines.
+        """
+        if self.prefixes and not self.origin.head:
+            return repeated(self.prefixes, beginning)
+        known = self.origin.head
+        common = min(len(known), len(beginning))
+        return common if known[:common] == beginning[:common] else None
 
 
 MAX_MARKS = 32

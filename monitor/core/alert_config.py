@@ -113,6 +113,12 @@ class AlertConfig(StrictModel):
         description="Tell when no record comes for so many seconds. `auto`: for three times as long as in any gap of "
         "the benign data, if these span twenty such gaps; `retrain` prints it. `off`: never.",
     )
+    key_silence: Literal["auto", "off"] | Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)] = Field(
+        default="auto",
+        description="Tell when a key that is there all the time is not heard for so many seconds while others are. "
+        "`auto`: for three times its own longest absence, where benign data of a day or more show that nine in ten "
+        "keys are there all the time; `retrain` prints it. `off`: never.",
+    )
     suppress: Annotated[list[SuppressConfig], AfterValidator(distinct_rules)] = Field(
         default_factory=list[SuppressConfig],
         description="Anomalous records that nobody is told of, by rules: those that match the first one are counted "

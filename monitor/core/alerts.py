@@ -20,6 +20,10 @@ class SourceRef(msgspec.Struct, frozen=True, omit_defaults=True):
     file_id: str = ""
     epoch: int = 0
 
+    def text(self) -> str:
+        """For a person. A silence may be of no file, and then it has no place in one."""
+        return f"{self.path}, byte {self.offset:,}" if self.file_id or self.offset else self.path
+
 
 class Score(msgspec.Struct, frozen=True):
     """``l1``: 0 = best benign, 1 = worst benign calibration record, above 1 = worse than anything benign.

@@ -73,8 +73,14 @@ def grouped(rows: I64, codes: I64, names: list[str | None]) -> Groups:
 
 
 def by_key(batch: RecordBatch) -> Groups:
-    """All rows by key; without a key the stream as a whole is one, and so are the records whose key is missing."""
+    """All rows by key; without a key the stream as a whole is one, and so are the records whose key is missing.
+
+    Of a sample of stretches, by stretch.
+    """
     rows = np.arange(len(batch))
+    if batch.stretches is not None:
+        numbers, places = np.unique(batch.stretches, return_inverse=True)
+        return grouped(rows, places, list(map(str, numbers.tolist())))
     if batch.keys is None:
         return Groups(rows, rows[:1], [None] * min(len(rows), 1))
     encoded = batch.keys.dictionary_encode(null_encoding="encode")

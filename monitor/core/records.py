@@ -16,12 +16,22 @@ import numpy as np
 from monitor.core.arrays import F64, I64, Bools, Column
 
 
+class Mark(NamedTuple):
+    """A place that was passed in a file, and the hash of the ``tail_bytes`` (<= 256) bytes before it."""
+
+    offset: int
+    marker: bytes
+    tail_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where bytes come from, with the evidence by which the place is found again after a restart.
 
     ``file_id`` is opaque and durable; ``epoch`` grows by one each time the same file starts anew (truncation).
-    ``head`` is the first <= 1024 bytes as seen so far. Pipes have device and inode 0 and no head.
+    ``head`` is the first <= 1024 bytes as seen so far. Pipes have device and inode 0 and no head. In the ledger stand
+    hashes of it, so where an origin comes from there it is empty (see ``FileState``).
+    ``early`` are places within what was read of this epoch at first: a copy of it may end before the first commit.
     """
 
     file_id: str
@@ -30,6 +40,7 @@ class Origin:
     device: int = 0
     inode: int = 0
     head: bytes = b""
+    early: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,10 @@ class RecordBatch:
     ``ok[i]`` is False for a record that could not be parsed; its values are null and ``reasons[i]`` says why.
     ``times`` is the event time in seconds since 1970 UTC, NaN where unknown; None when the stream has no time field.
     ``keys`` is the entity of each record, null where missing; None when the stream has no key.
+    ``stretches`` numbers the runs of records that follow each other in the stream, for a sample of such runs: what is
+    remembered of a key goes no further than its run. None: all records of a key follow each other.
+    ``warming[i]``: the record is there to be remembered, and neither learned nor judged. ``apart[i]``: people were told
+    of it, or it came close behind one: it is never learned, and judged where others are. None: no record is.
     """
 
     raw: RawBatch
@@ -128,6 +143,9 @@ class RecordBatch:
     reasons: Mapping[int, str] = field(default_factory=dict[int, str])
     times: F64 | None = None  # [n]
     keys: Column | None = None  # [n] string
+    stretches: I64 | None = None  # [n]
+    warming: Bools | None = None  # [n]
+    apart: Bools | None = None  # [n]
     _made: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict[Any, Any])
 
     def __len__(self) -> int:

@@ -15,7 +15,8 @@ class ReservoirConfig(StrictModel):
         default=100_000,
         ge=100,
         le=5_000_000,
-        description="Most records kept. Each hour there were any has an equal share, a 24th at the most.",
+        description="Most records kept. Each hour there were any has an equal share, a 24th at the most; of stretches, "
+        "which are kept for features that remember what came before, each quarter of a day.",
     )
     max_bytes: int = Field(
         default=64 * 1024 * 1024,

@@ -56,6 +56,9 @@ def take(records: RecordBatch, rows: I64) -> RecordBatch:
         ok=records.ok[rows],
         times=None if records.times is None else records.times[rows],
         keys=None if records.keys is None else records.keys.take(chosen),
+        stretches=None if records.stretches is None else records.stretches[rows],
+        warming=None if records.warming is None else records.warming[rows],
+        apart=None if records.apart is None else records.apart[rows],
     )
 
 
@@ -68,6 +71,13 @@ def joined(batches: Sequence[RecordBatch]) -> RecordBatch:
         ok=np.concatenate([b.ok for b in batches]),
         times=None if first.times is None else np.concatenate([b.times for b in batches if b.times is not None]),
         keys=None if first.keys is None else pa.concat_arrays([b.keys for b in batches]),
+        stretches=None
+        if first.stretches is None
+        else np.concatenate([b.stretches for b in batches if b.stretches is not None]),
+        warming=None
+        if first.warming is None
+        else np.concatenate([b.warming for b in batches if b.warming is not None]),
+        apart=None if first.apart is None else np.concatenate([b.apart for b in batches if b.apart is not None]),
     )
 
 

@@ -207,13 +207,22 @@ class Policy:
 
     def _after(self, before: Episode, time: float, limit: float) -> Episode:
         """The next episode of a key, at ``time`` and with nothing in it, after ``before`` is over."""
-        goes_on = before.spells and not before.changed and abs(time - before.spell_at) <= self.regime_seconds
-        spell = (before.spells, before.spell_at) if goes_on else (0, time)
+        spells, spell_at = self._spells(before, time)
         bar, bar_at = before.bar, before.bar_at
         if before.told:
             bar = max(float(self._bars(before, np.array([before.last]), np.array([limit]))[0]), before.peak)
             bar_at = before.last
-        return Episode(bar=bar, bar_at=bar_at, spells=spell[0], spell_at=spell[1])
+        return Episode(bar=bar, bar_at=bar_at, spells=spells, spell_at=spell_at)
+
+    def storm(self, before: Episode, time: float, told_by: tuple[float, ...]) -> Episode:
+        """The episode of many keys that begins at ``time``, with nothing in it, after the one before."""
+        spells, spell_at = self._spells(before, time)
+        return self._begun(Episode(told=CRITICAL, spells=spells, spell_at=spell_at), told_by)
+
+    def _spells(self, before: Episode, time: float) -> tuple[float, float]:
+        """How many episodes were told of late, and since when, at the beginning of another."""
+        goes_on = before.spells and not before.changed and abs(time - before.spell_at) <= self.regime_seconds
+        return (before.spells, before.spell_at) if goes_on else (0, time)
 
     def _bars(self, episode: Episode, times: F64, limits: F64) -> F64:
         """What a score has to exceed for its episode to be told, [m]: at least the limit."""
@@ -232,11 +241,11 @@ class Policy:
         counts = episode.alerts + 1 + np.arange(len(alerts.times))
         worth = worths(alerts.scores, alerts.limits)
         may = (counts >= self.fire_after) & (alerts.scores > self._bars(episode, alerts.times, alerts.limits))
-        worth[~may], lasts = NOT_TOLD, self._lasts(episode, alerts.times)
-        while (place := _first((worth > told.told) | (lasts & told.may_change), begin)) is not None:
+        worth[~may], lasts = NOT_TOLD, self.lasts(episode, alerts.times)
+        while (place := first((worth > told.told) | (lasts & told.may_change), begin)) is not None:
             begin = place + 1
             kind: Kind = "worse" if told.told else "begun"
-            told = self._begun(told, alerts.ids[place]) if kind == "begun" else told
+            told = self._begun(told, id_parts(alerts.ids[place])) if kind == "begun" else told
             told = told._replace(
                 told=max(told.told, float(worth[place])),
                 changed=float(told.changed or (lasts[place] and kind == "worse")),
@@ -245,12 +254,12 @@ class Policy:
             tellings.append(Telling(int(alerts.rows[place]), standing, kind))
         return told.joined(alerts.times, alerts.scores), tellings
 
-    def _begun(self, episode: Episode, alert_id: str) -> Episode:
+    def _begun(self, episode: Episode, told_by: tuple[float, ...]) -> Episode:
         """The episode now that it is told for the first time."""
         changed = self.regime_after and episode.spells + 1 >= self.regime_after
-        return episode._replace(id=id_parts(alert_id), spells=episode.spells + 1, changed=float(bool(changed)))
+        return episode._replace(id=told_by, spells=episode.spells + 1, changed=float(bool(changed)))
 
-    def _lasts(self, episode: Episode, times: F64) -> Bools:
+    def lasts(self, episode: Episode, times: F64) -> Bools:
         """At which of the next alerts [m] of an episode it has lasted so long that it is a change of regime."""
         if not self.regime_after:
             return np.zeros(len(times), dtype=np.bool_)
@@ -259,7 +268,7 @@ class Policy:
         return lasts
 
 
-def _first(chosen: Bools, begin: int) -> int | None:
+def first(chosen: Bools, begin: int) -> int | None:
     """The first place from ``begin`` on where ``chosen`` [m] is True."""
     places = np.flatnonzero(chosen[begin:])
     return begin + int(places[0]) if len(places) else None

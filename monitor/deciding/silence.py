@@ -28,6 +28,9 @@ in them, or nights without a record, would otherwise pass for what is usual or b
 SHORTEST_SECONDS = 60.0
 """A shorter silence is told of nowhere: writers buffer, and files are looked at every few seconds."""
 
+HEARD, TOLD, HIDDEN = 0.0, 1.0, 2.0
+"""What became of it: there is none, it was told, or a rule suppresses it."""
+
 KEPT_SECONDS = 1.0
 """How often it is noted for the checkpoint that something was heard."""
 
@@ -72,24 +75,34 @@ class Silence(Remembering):
         self._heard_at = clock.monotonic()
         self._kept_at = -math.inf
         self._last = clock.now()
-        self._told = False
+        self._state = HEARD
 
     def heard(self) -> Silent | None:
         """Records came; the silence that was told and is over by that, if there is one."""
-        over = Silent(self._last, self._clock.now() - self._last) if self._told else None
-        self._heard_at, self._last, self._told = self._clock.monotonic(), self._clock.now(), False
-        if over or self._heard_at - self._kept_at >= KEPT_SECONDS:
+        over = Silent(self._last, self._clock.now() - self._last) if self._state == TOLD else None
+        changed = self._state != HEARD
+        self._heard_at, self._last, self._state = self._clock.monotonic(), self._clock.now(), HEARD
+        if changed or self._heard_at - self._kept_at >= KEPT_SECONDS:
             self._keep()
         return over
 
-    def told(self) -> Silent | None:
+    def due(self) -> Silent | None:
         """A silence that has lasted too long and was not told yet."""
         quiet = self._clock.monotonic() - self._heard_at
-        if self._told or quiet <= self.limit_seconds:
-            return None
-        self._told = True
+        return None if self._state == TOLD or quiet <= self.limit_seconds else Silent(self._last, quiet)
+
+    def tell(self) -> None:
+        """It was told."""
+        self._state = TOLD
         self._keep()
-        return Silent(self._last, quiet)
+
+    def hide(self) -> bool:
+        """It is not told for now; whether that is so for the first time."""
+        if self._state == HIDDEN:
+            return False
+        self._state = HIDDEN
+        self._keep()
+        return True
 
     def take_over(self, memory: Memory) -> str | None:
         """Go on with what was remembered; why that cannot be, if it cannot."""
@@ -99,10 +112,9 @@ class Silence(Remembering):
             return str(error)
         state: Mapping[str, Any] = self.keyed_state()
         if state["keys"]:
-            self._last, told = state["values"][0]
-            self._told = bool(told)
+            self._last, self._state = state["values"][0]
         return None
 
     def _keep(self) -> None:
         self._kept_at = self._clock.monotonic()
-        self.memory.leave(self.memory.visit(STREAM), np.array([[self._last, float(self._told)]]))
+        self.memory.leave(self.memory.visit(STREAM), np.array([[self._last, self._state]]))

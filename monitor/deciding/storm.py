@@ -17,7 +17,7 @@ from monitor.core.arrays import F64, I64
 from monitor.core.errors import StateError
 from monitor.core.groups import Groups
 from monitor.core.keyed_memory import KeyedMemory, Remembering
-from monitor.deciding.distinct import Distinct
+from monitor.deciding.distinct import Distinct, marks
 from monitor.deciding.episode import NOBODY, id_of, id_parts
 
 STREAM = Groups(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), [None])
@@ -79,6 +79,11 @@ class Storm(Remembering):
         near = all(abs(each.time - time) <= self.gap_seconds for each in self._told)
         return near and len(self._told) == self.keys
 
+    def is_of(self, key: str | None) -> bool:
+        """Whether the key is one of those that somebody was told of last."""
+        (mark,) = marks([key], 1).tolist()
+        return any(each.mark == mark for each in self._told)
+
     def foresee(self, sightings: list[tuple[int, float]]) -> int | None:
         """Which of these tellings, in order, would begin a storm; nothing is noted."""
         before = self._told
@@ -90,24 +95,23 @@ class Storm(Remembering):
     def begin(self, time: float, score: float, told_by: str) -> None:
         """It is there: all that were told of are in it. The alert of that id tells it, by a record of that score."""
         self.on, self.window_from, self.score, self.told_by = True, time, score, told_by
-        marks = np.array([each.mark for each in self._told], dtype=np.int64)
         self._all, self._here = Distinct(), Distinct()
-        self.join(marks)
+        self.join(np.array([each.mark for each in self._told], dtype=np.int64))
 
     def join(self, marks: I64) -> None:
         """These keys alerted in it, [n]."""
         self._all.add(marks)
         self._here.add(marks)
 
-    def part(self, times: F64, end: float) -> int:
+    def part(self, times: F64, end: float, quiet_seconds: float) -> int:
         """How many of the next alerts at ``times`` [n] belong to it before it must be asked whether it goes on."""
         ends = np.maximum.accumulate(np.concatenate([[end], times[:-1]]))
-        asks = (times > ends + self.gap_seconds) | (times >= self.window_from + self.gap_seconds)
+        asks = (times > ends + quiet_seconds) | (times >= self.window_from + quiet_seconds)
         return int(np.argmax(asks)) if asks.any() else len(times)
 
-    def goes_on(self, time: float, end: float) -> bool:
+    def goes_on(self, time: float, end: float, quiet_seconds: float) -> bool:
         """Whether an alert at ``time``, for which ``part`` stopped, is of it; the last one before was at ``end``."""
-        if time > end + self.gap_seconds or 2 * self._here.count() < self.keys:
+        if time > end + quiet_seconds or 2 * self._here.count() < self.keys:
             return False
         self.window_from, self._here = time, Distinct()
         return True

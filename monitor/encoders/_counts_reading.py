@@ -96,4 +96,5 @@ def _part(batch: RecordBatch, wanted: Field, rows: slice) -> RecordBatch:
         ok=batch.ok[rows],
         times=None if batch.times is None else batch.times[rows],
         keys=None if batch.keys is None else batch.keys.slice(rows.start, size),
+        stretches=None if batch.stretches is None else batch.stretches[rows],
     )

@@ -20,6 +20,7 @@ from monitor.core.errors import DataError
 from monitor.core.protocols import Encoder, Finding, FittedEncoder, KeyedChanges
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.strict import StrictModel
+from monitor.core.warm_up import WarmUp
 from monitor.encoders._counts_codes import Counted
 from monitor.encoders._counts_learned import Learned
 from monitor.encoders._counts_learning import Manner, learn
@@ -94,6 +95,13 @@ class Config(StrictModel):
     clip: float = Option(
         default=8.0, gt=0, le=1000, description="Columns are cut off here, 1 being the benign standard deviation."
     )
+
+    @property
+    def warm_up(self) -> WarmUp | None:
+        """Until a window has been seen from its beginning; None where each record is counted by itself."""
+        if self.window is None:
+            return None
+        return WarmUp(pause=self.gap) if self.gap is not None else WarmUp(seconds=self.seconds or 0.0)
 
     @model_validator(mode="after")
     def _of_one_window(self) -> Self:

@@ -21,6 +21,7 @@ from monitor.core.keyed_memory import MAX_KEYS, KeyedMemory, Remembering
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, RecordBatch
 from monitor.core.strict import StrictModel
+from monitor.core.warm_up import WarmUp
 from monitor.encoders._measure import Measure, Options, fit_measure
 from monitor.encoders._wording import MISSING
 
@@ -34,6 +35,11 @@ class Config(StrictModel):
     clip: float = Option(
         default=4.0, gt=0, le=1000, description="Columns are cut off here, 1 being the 99.9 % quantile of benign data."
     )
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """Until there is a record before."""
+        return WarmUp(records=1)
 
 
 EXAMPLE = """

@@ -23,6 +23,7 @@ from monitor.core.errors import DataError
 from monitor.core.keyed_memory import MAX_KEYS, KeyedMemory, Remembering
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
+from monitor.core.warm_up import WarmUp
 from monitor.encoders._measure import Measure, Options, fit_measure
 from monitor.encoders._number import NumberOptions, encode_number, fit_number
 from monitor.encoders._past import Past, empty_memory
@@ -68,6 +69,11 @@ class Config(NumberOptions):
     def timed(self) -> bool:
         """Whether the event time is read."""
         return self.rate or self.since
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """Until the long-term average has 7/8 of its weight; behind a few that are missing, the recent one."""
+        return WarmUp(records=math.ceil(2.0 / self.slow), recovery=math.ceil(2.0 / self.fast))
 
 
 EXAMPLE = """

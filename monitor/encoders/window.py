@@ -19,6 +19,7 @@ from monitor.core.groups import known_by_key
 from monitor.core.keyed_memory import MAX_KEYS, KeyedMemory, Remembering
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
+from monitor.core.warm_up import WarmUp
 from monitor.encoders._measure import Measure
 from monitor.encoders._number import NumberOptions, encode_number, fit_number
 from monitor.encoders._scaling import LIMIT, Scaling
@@ -31,6 +32,11 @@ class Config(NumberOptions):
         default=10, ge=2, le=1000, description="So many values, the newest included; each key takes 8 bytes for each."
     )
     max_keys: int = MAX_KEYS
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """Until there are values for all columns."""
+        return WarmUp(records=self.length - 1)
 
 
 EXAMPLE = """

@@ -72,7 +72,7 @@ def _alert(alert: Alert | None) -> Iterator[tuple[str, str]]:
     yield "alert", f"{alert.id}, {alert.severity}, raised {alert.detected_at}"
     key = "" if alert.key is None else f"; key {printable(alert.key, CELL)}"
     time = "" if alert.time is None else f"; event time {alert.time}"
-    yield "record", f"{printable(alert.source.path, LONGEST)}, byte {alert.source.offset:,}{time}{key}"
+    yield "record", f"{printable(alert.source.text(), LONGEST)}{time}{key}"
     yield "model", f"{alert.model.version} of stream {alert.stream}"
     yield "score", _score(alert.score)
 

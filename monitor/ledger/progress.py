@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from monitor.core.accounting import TAIL_BYTES, Counts, FileState, Mark, Position, marked, tail_marker
+from monitor.core.accounting import TAIL_BYTES, Counts, FileState, Position
 from monitor.core.errors import StateError
-from monitor.core.records import Origin
+from monitor.core.fingerprint import Prefix, prefixes
+from monitor.core.records import Mark, Origin
 from monitor.ledger.errors import ProgressError
 
 COUNTS = tuple(field.name for field in fields(Counts))
 
 MARK = struct.Struct("<Q8sH")
+PREFIX = struct.Struct("<H8s")
+
+STATE = "file_id, epoch, path, device, inode, head, offset, marker, tail_bytes, committed_at, marks"
 
 ADVANCE = """
 INSERT INTO files VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
@@ -36,9 +40,9 @@ def advance(connection: sqlite3.Connection, stream: str, positions: Sequence[Pos
         ProgressError: one lies before what is stored, by epoch or by offset within the epoch.
     """
     for position in _checked(positions):
-        marks = _marks(connection, stream, position)
-        changed = connection.execute(ADVANCE, (*_row(stream, position, now), marks)).rowcount
-        if not changed:
+        before = _known(connection, stream, position.origin.file_id)
+        state = FileState.behind(position, now, before)
+        if not connection.execute(ADVANCE, _row(stream, state)).rowcount:
             _refuse(connection, stream, position)
 
 
@@ -53,33 +57,46 @@ def _checked(positions: Sequence[Position]) -> list[Position]:
     return list(last.values())
 
 
-def _row(stream: str, position: Position, now: float) -> tuple[object, ...]:
-    origin, tail = position.origin, position.tail[-TAIL_BYTES:]
+def _known(connection: sqlite3.Connection, stream: str, file_id: str) -> FileState | None:
+    row = connection.execute(
+        f"SELECT {STATE} FROM files WHERE stream = ? AND file_id = ?",  # noqa: S608 - our own names
+        (stream, file_id),
+    ).fetchone()
+    return None if row is None else _state(row)
+
+
+def _row(stream: str, state: FileState) -> tuple[object, ...]:
+    origin = state.origin
     return (
-        stream, origin.file_id, origin.epoch, position.offset, tail_marker(tail), len(tail), origin.head,
-        str(origin.device), str(origin.inode), os.fsencode(origin.path), now,
+        stream, origin.file_id, origin.epoch, state.offset, state.marker, state.tail_bytes, _packed(state.prefixes),
+        str(origin.device), str(origin.inode), os.fsencode(origin.path), state.committed_at,
+        b"".join(MARK.pack(*mark) for mark in state.marks),
     )  # fmt: skip
 
 
-def _marks(connection: sqlite3.Connection, stream: str, position: Position) -> bytes:
-    """The places passed in this epoch, as bytes: those stored, and the one that the position goes on from."""
-    row = connection.execute(
-        "SELECT offset, marker, tail_bytes, marks FROM files WHERE stream = ? AND file_id = ? AND epoch = ?",
-        (stream, position.origin.file_id, position.origin.epoch),
-    ).fetchone()
-    if row is None:
-        return b""
-    offset, marker, tail_bytes, packed = row
-    marks = marked(_unpacked(packed), Mark(offset, marker, tail_bytes), position.offset)
-    return b"".join(MARK.pack(*mark) for mark in marks)
+def _packed(head: Sequence[Prefix]) -> bytes:
+    return b"".join(PREFIX.pack(*prefix) for prefix in head)
 
 
-def _unpacked(marks: bytes) -> tuple[Mark, ...]:
+def fingerprint(head: bytes) -> bytes:
+    """What the ledger keeps of the first bytes of a file. Migrations know it as the function of that name."""
+    return _packed(prefixes(head))
+
+
+def _marks(packed: bytes) -> tuple[Mark, ...]:
     """Marks as they are stored; ValueError when no commit ever wrote that."""
     try:
-        return tuple(Mark(*mark) for mark in MARK.iter_unpack(marks))
+        return tuple(Mark(*mark) for mark in MARK.iter_unpack(packed))
     except struct.error as error:
         raise ValueError(f"marks: {error}") from None
+
+
+def _prefixes(packed: bytes) -> tuple[Prefix, ...]:
+    """By what the head is known, as it is stored; ValueError when no commit ever wrote that."""
+    try:
+        return tuple(Prefix(*prefix) for prefix in PREFIX.iter_unpack(packed))
+    except struct.error as error:
+        raise ValueError(f"head: {error}") from None
 
 
 def _refuse(connection: sqlite3.Connection, stream: str, position: Position) -> None:
@@ -102,8 +119,7 @@ def resume(connection: sqlite3.Connection, stream: str) -> list[FileState]:
     What came to stand in the place of a truncated file is of a later epoch: it follows that, also of one commit.
     """
     rows = connection.execute(
-        "SELECT file_id, epoch, path, device, inode, head, offset, marker, tail_bytes, committed_at, marks "
-        "FROM files WHERE stream = ? ORDER BY committed_at, epoch, file_id",
+        f"SELECT {STATE} FROM files WHERE stream = ? ORDER BY committed_at, epoch, file_id",  # noqa: S608 - our own names
         (stream,),
     )
     try:
@@ -115,12 +131,12 @@ def resume(connection: sqlite3.Connection, stream: str) -> list[FileState]:
 def _state(row: tuple[Any, ...]) -> FileState:
     """A row of ``resume``; ValueError or TypeError when it holds what no commit ever wrote."""
     file_id, epoch, path, device, inode, head, offset, marker, tail_bytes, committed_at, marks = row
-    origin = Origin(file_id, int(epoch), os.fsdecode(path), int(device), int(inode), memoryview(head).tobytes())
+    origin = Origin(file_id, int(epoch), os.fsdecode(path), int(device), int(inode))
     if offset < 0 or not 0 <= tail_bytes <= TAIL_BYTES:
         raise ValueError(f"offset {offset}, {tail_bytes} bytes before it")
     return FileState(
         origin, offset, memoryview(marker).tobytes(), tail_bytes=tail_bytes, committed_at=float(committed_at),
-        marks=_unpacked(memoryview(marks).tobytes()),
+        marks=_marks(memoryview(marks).tobytes()), prefixes=_prefixes(memoryview(head).tobytes()),
     )  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from monitor.core.errors import StateError
+from monitor.ledger import progress
 from monitor.ledger.seals import SEALED, reseal
 
-VERSION = 4
+VERSION = 5
 
 MEMORIES = """
 CREATE TABLE memories (
@@ -104,7 +105,10 @@ SEALS = "".join(
     [SETTLED, *map(_sealed, ("files", "counters", "cursors"), (FILES, COUNTERS, CURSORS)), RANGES, LIMIT_CHANGES]
 )
 
-MIGRATIONS: Mapping[int, str] = MappingProxyType({1: MEMORIES, 2: SEALS, 3: FIRING})
+FINGERPRINTS = f"UPDATE files SET head = fingerprint(head); {reseal('files')};"  # noqa: S608 - our own names
+"""Until then the first bytes of each file stood in the ledger as they are."""
+
+MIGRATIONS: Mapping[int, str] = MappingProxyType({1: MEMORIES, 2: SEALS, 3: FIRING, 4: FINGERPRINTS})
 """``MIGRATIONS[n]`` turns a file of version n into one of version n + 1. Texts they share with ``TABLES`` are frozen:
 whoever changes one of those tables gives the migration a copy of the old text."""
 
@@ -131,10 +135,16 @@ def migrate(connection: sqlite3.Connection, target: int = VERSION, migrations: M
             f"the ledger has schema version {version}, this program knows up to {target}: "
             "install the newer program again, or restore the state directory from before its upgrade"
         )
+    if version == target:
+        return
+    connection.create_function("fingerprint", 1, progress.fingerprint, deterministic=True)
+    connection.execute("PRAGMA secure_delete = ON")  # what a version no longer keeps is not left behind in the file
     for step in range(version, target):
         connection.executescript(f"BEGIN IMMEDIATE; {migrations[step]}")
         connection.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", (str(step + 1),))
         connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("PRAGMA secure_delete = OFF")
 
 
 def note_after_damage(connection: sqlite3.Connection) -> str | None:

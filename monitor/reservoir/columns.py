@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.core.arrays import F64, I64, Column
+from monitor.core.arrays import F64, I64, Bools, Column
 from monitor.core.arrow import pa, pc
 from monitor.core.columns import arrow_type
 from monitor.core.records import Field, FieldType, RawBatch, RecordBatch
@@ -18,11 +18,15 @@ from monitor.core.strings import U64
 HASH, SPAN, SIZE = "hash", "span", "size"
 TIME, KEY, SCORE = "time", "key", "score"
 FILE, EPOCH, OFFSET = "file_id", "epoch", "offset"
+RANK, LEFT_OUT, SITTING = "rank", "left_out", "sitting"
 NUMBER_BYTES = 8
 
 
-def schema(fields: Sequence[Field]) -> Any:
-    """The columns of a sample of records that have these fields; those of a field are named by its type and name."""
+def schema(fields: Sequence[Field], *, stretches: bool = False) -> Any:
+    """The columns of a sample of records, or of ``stretches`` of them, that have these fields.
+
+    Those of a field are named by its type and name.
+    """
     own = [
         (HASH, pa.uint64()),
         (SPAN, pa.int64()),
@@ -34,7 +38,8 @@ def schema(fields: Sequence[Field]) -> Any:
         (EPOCH, pa.int64()),
         (OFFSET, pa.int64()),
     ]
-    return pa.schema([*own, *((column_name(field), arrow_type(field.type)) for field in fields)])
+    turns = [(RANK, pa.uint64()), (LEFT_OUT, pa.bool_()), (SITTING, pa.int64())] if stretches else []
+    return pa.schema([*own, *turns, *((column_name(field), arrow_type(field.type)) for field in fields)])
 
 
 def column_name(field: Field) -> str:
@@ -43,8 +48,31 @@ def column_name(field: Field) -> str:
 
 
 def numbers(table: pa.Table, name: str) -> Any:
-    """A column of numbers without missing ones, [n]."""
+    """A column of numbers or truths without missing ones, [n]."""
     return table.column(name).to_numpy()
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """What is known of records, [m], beside themselves, where stretches of them are kept.
+
+    ``ranks``: see ``turns``. ``left_out``: they alerted, or came near an alert, and are never learned.
+    ``sittings``: between records of different ones others may have been lost.
+    """
+
+    ranks: U64
+    left_out: Bools
+    sittings: I64
+
+    @classmethod
+    def joined(cls, parts: Sequence[InTurn]) -> InTurn:
+        """That of several, one behind the other."""
+        ranks, left_out, sittings = zip(*((each.ranks, each.left_out, each.sittings) for each in parts), strict=True)
+        return cls(np.concatenate(ranks), np.concatenate(left_out), np.concatenate(sittings))
+
+    def of(self, rows: Bools) -> InTurn:
+        """That of some of them."""
+        return InTurn(self.ranks[rows], self.left_out[rows], self.sittings[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,7 @@ class Sampled:
     spans: I64
     hashes: U64
     scores: F64
+    turns: InTurn | None = None
 
     def table(self, fields: Sequence[Field]) -> pa.Table:
         """These records as rows of a sample."""
@@ -78,7 +107,8 @@ class Sampled:
             np.full(count, origin.epoch),
             self.raw.offsets[self.rows],
         ]
-        return pa.table([*own, *columns], schema=schema(fields))
+        turns = [self.turns.ranks, self.turns.left_out, self.turns.sittings] if self.turns else []
+        return pa.table([*own, *turns, *columns], schema=schema(fields, stretches=self.turns is not None))
 
 
 def _sizes(column: Column) -> I64:

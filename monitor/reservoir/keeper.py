@@ -30,16 +30,17 @@ class Keeper(threading.Thread):
         self._reservoirs: dict[str, Reservoir] = {}
         self._ending = threading.Event()
 
-    def reservoir(self, stream: str, fields: Sequence[Field], limits: Limits) -> Reservoir:
-        """The reservoir of a stream; with other fields than before it is opened anew."""
+    def reservoir(self, stream: str, fields: Sequence[Field], limits: Limits, *, stretches: bool = False) -> Reservoir:
+        """The reservoir of a stream; with other fields than before, or for stretches or no more, it is opened anew."""
         held = self._reservoirs.get(stream)
-        if held is not None and held.fields == tuple(fields):
+        if held is not None and (held.fields, held.stretches) == (tuple(fields), stretches):
             held.hold_to(limits)
             return held
         if held is not None:
             held.save(self._clock.now())
         telemetry = self._telemetry.stream(stream)
-        opened = Reservoir(self._directory / stream, fields, limits, telemetry, self._clock.now())
+        now = self._clock.now()
+        opened = Reservoir(self._directory / stream, fields, limits, telemetry, now, stretches=stretches)
         self._reservoirs[stream] = opened
         return opened
 

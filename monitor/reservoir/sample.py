@@ -4,6 +4,8 @@ Time is cut into hours. Each hour keeps the records with the smallest hashes, as
 the limit divided by the hours there are, 24 at least, so it shrinks as hours come, and hours shrink with it. Of an hour
 the sample holds exactly the records below its *bound*, the smallest hash that had to go; so the number of records that
 there were can be told from it (Bar-Yossef et al., "Counting distinct elements in a data stream", 2002).
+
+A sample of stretches is the same with quarters of a day instead of hours and ranks instead of hashes; see ``turns``.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from monitor.core.arrays import I64
+from monitor.core.arrays import I64, Bools
 from monitor.core.arrow import pa
 from monitor.core.strings import U64
-from monitor.reservoir.columns import HASH, SIZE, SPAN, numbers
+from monitor.reservoir.columns import HASH, OFFSET, RANK, SIZE, SPAN, numbers
 
 SPAN_SECONDS = 3600
 NO_BOUND = np.iinfo(np.uint64).max
@@ -56,6 +58,9 @@ class Sample:
     table: pa.Table
     bounds: dict[int, int] = field(default_factory=dict[int, int])
     newest: int | None = None
+    fewest_shares: int = FEWEST_SHARES
+    oldest: int = 0
+    """The oldest hour in view."""
     _pending: list[pa.Table] = field(default_factory=list["pa.Table"])
     _waiting: int = 0
 
@@ -90,29 +95,35 @@ class Sample:
 
     def _hold(self, offered: pa.Table) -> None:
         """Keep what the limits allow of ``offered``."""
-        hashes, spans, sizes = numbers(offered, HASH), numbers(offered, SPAN), numbers(offered, SIZE)
-        order = _distinct(spans, hashes, self._below(spans, hashes))
+        ranks, spans, sizes = numbers(offered, self._ranked_by), numbers(offered, SPAN), numbers(offered, SIZE)
+        order = _distinct(offered, ranks, np.flatnonzero(self.wants(spans, ranks)))
         present, starts = np.unique(spans[order], return_index=True)
         present, starts = present.astype(np.int64), starts.astype(np.int64)
-        oldest = int(present[-1]) - self.limits.max_spans + 1 if len(present) else 0
+        self.oldest = oldest = int(present[-1]) - self.limits.max_spans + 1 if len(present) else 0
         kept: list[I64] = []
         for span, quota, rows in zip(present.tolist(), self._quotas(present), np.split(order, starts)[1:], strict=True):
             if span >= oldest:
                 room = self._room(sizes[rows], int(quota))
-                kept.append(rows[:room])
                 if room < len(rows):
-                    self.bounds[span] = int(hashes[rows[room]])
+                    room, self.bounds[span] = _cut(ranks[rows], room)
+                kept.append(rows[:room])
         self.bounds = {span: bound for span, bound in self.bounds.items() if span >= oldest}
         self.table = offered.take(pa.array(np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)))
 
-    def _below(self, spans: I64, hashes: U64) -> I64:
-        """Rows below the bound of their hour."""
+    def wants(self, spans: I64, ranks: U64) -> Bools:
+        """Which records are below the bound of their hour, [n]."""
         if not self.bounds:
-            return np.arange(len(spans))
+            return np.ones(len(spans), dtype=np.bool_)
         known = np.array(sorted(self.bounds), dtype=np.int64)
         bounds = np.array([self.bounds[span] for span in known.tolist()], dtype=np.uint64)
         at = np.minimum(np.searchsorted(known, spans), len(known) - 1)
-        return np.flatnonzero((known[at] != spans) | (hashes < bounds[at]))
+        wanted: Bools = (known[at] != spans) | (ranks < bounds[at])
+        return wanted
+
+    @property
+    def _ranked_by(self) -> str:
+        """The column that says who is kept before whom."""
+        return RANK if RANK in self.table.column_names else HASH
 
     def _quotas(self, present: I64) -> I64:
         """How many records each of the hours, [s] rising, may keep.
@@ -121,7 +132,7 @@ class Sample:
         to what as many merges of one come to.
         """
         in_view = np.arange(1, len(present) + 1) - np.searchsorted(present, present - self.limits.max_spans, "right")
-        allowed = np.maximum(1, self.limits.max_records // np.maximum(in_view, FEWEST_SHARES))
+        allowed = np.maximum(1, self.limits.max_records // np.maximum(in_view, self.fewest_shares))
         return np.minimum.accumulate(allowed[::-1])[::-1].astype(np.int64)
 
     def _room(self, sizes: I64, quota: int) -> int:
@@ -130,10 +141,20 @@ class Sample:
         return max(1, int(np.searchsorted(np.cumsum(sizes[:quota]), most, side="right")))
 
 
-def _distinct(spans: I64, hashes: U64, rows: I64) -> I64:
-    """These rows by hour and hash; of records that are there twice the one that came first."""
-    first = rows[np.unique(hashes[rows], return_index=True)[1]]
-    return first[np.lexsort((hashes[first], spans[first]))]
+def _distinct(offered: pa.Table, ranks: U64, rows: I64) -> I64:
+    """These rows by hour, rank and place; of records that are there twice the one that came first."""
+    first = rows[np.unique(numbers(offered, HASH)[rows], return_index=True)[1]]
+    return first[np.lexsort((numbers(offered, OFFSET)[first], ranks[first], numbers(offered, SPAN)[first]))]
+
+
+def _cut(ranks: U64, room: int) -> tuple[int, int]:
+    """How many of the records with these ranks, [n] rising, stay where there is ``room`` for fewer, and their bound.
+
+    Those of one rank stay or go together; but if then none stayed, the first of them do.
+    """
+    bound = int(ranks[room])
+    below = int(np.searchsorted(ranks, ranks[room]))
+    return (below, bound) if below else (room, min(bound + 1, int(NO_BOUND)))
 
 
 def came(spans: I64, bounds: Mapping[int, int]) -> float:

@@ -62,7 +62,7 @@ def _facts(alert: Alert) -> Iterator[str]:
         yield f"Records: {alert.count:,}"
     peak = episode.peak if episode else alert.score.value
     yield f"Score: {peak:.4g}, limit {alert.score.threshold:.4g}"
-    yield printable(f"Source: {alert.source.path}, byte {alert.source.offset}", TEXT_CHARACTERS)
+    yield printable(f"Source: {alert.source.text()}", TEXT_CHARACTERS)
 
 
 def _where(alert: Alert) -> Iterator[str]:

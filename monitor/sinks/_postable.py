@@ -67,7 +67,7 @@ def described(alert: Alert, runbook: str | None) -> dict[str, str]:
         "fingerprint": alert.fingerprint,
         "count": str(alert.count),
         "score": f"{alert.score.value:.4g}, limit {alert.score.threshold:.4g}",
-        "source": printable(f"{alert.source.path}, byte {alert.source.offset}", TEXT_CHARACTERS),
+        "source": printable(alert.source.text(), TEXT_CHARACTERS),
         "runbook_url": runbook or "",
     }
     return {name: text for name, text in told.items() if text}

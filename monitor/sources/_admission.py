@@ -120,8 +120,14 @@ class Admission:
 
         attempted = self._opener.attempt(stranger.path, now, take)
         if attempted is None and start is Start.WHOLE and locator_at(stranger.path) == stranger.locator:
-            self.sightings += self._memory.expect(stranger.locator, stranger.home)
+            self._expect(stranger)
         return attempted is not None and not undecided
+
+    def _expect(self, stranger: Stranger) -> None:
+        """It is there and cannot be opened yet: should it be rotated away before it can, more may follow it unseen."""
+        if unknown := self._memory.expect(stranger.locator, stranger.home):
+            self.sightings += unknown
+            self._missed.vacate(stranger.home, stranger.mtime_ns)
 
     def _adopt_or_begin(self, stranger: Stranger, opened: Opened, now: float, start: Start) -> None:
         if (state := self._memory.adoptable(opened.fd)) is not None:

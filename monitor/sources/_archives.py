@@ -23,10 +23,11 @@ from monitor.sources._examining import Damaged, Early, Want, contents, examined
 from monitor.sources._identity import HEAD_BYTES, Locator, is_evident, known_locator, locator_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
-from monitor.sources._packed import Found, PackedFile, Unpacked
+from monitor.sources._packed import Found, PackedFile
 from monitor.sources._scan import Directories
 from monitor.sources._siblings import packed_homes
 from monitor.sources._tracker import Tracker
+from monitor.sources._unpacking import Unpacked
 
 MAX_EXAMINED = 4096
 """Compressed files remembered as holding nothing that was missed."""

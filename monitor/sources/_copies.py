@@ -74,7 +74,14 @@ class Copies:
             return
         grown = size != suspicion.size
         suspicion.look(size, now)
-        if self._goes_on(file, now) or self._is_another(file) or (grown and self._is_remembered(file, now)):
+        if (
+            self._goes_on(file, suspicion, now)
+            or self._is_another(file)
+            or (grown and self._is_remembered(file, suspicion, now))
+        ):
+            return
+        if suspicion.repeated is not None:
+            self._pass_over_once_quiet(file, suspicion, suspicion.repeated, now)
             return
         while suspicion.originals and not file.cleared:
             if not self._compare(file, suspicion, now):
@@ -94,8 +101,11 @@ class Copies:
                 return True
         return False
 
-    def _goes_on(self, file: TailedFile, now: float) -> bool:
-        """Whether it holds what has left its place elsewhere; then what was unread there is read here."""
+    def _goes_on(self, file: TailedFile, suspicion: Suspicion, now: float) -> bool:
+        """Whether it holds all that was read of what has left its place elsewhere; what was unread is read here then.
+
+        A copy that ends before the place that was reached may still be being made.
+        """
         mtime_ns = os.fstat(file.fd).st_mtime_ns
         held = [
             (closed, until)
@@ -108,10 +118,12 @@ class Copies:
         whole = until == closed.evidence.offset
         if whole and not self._tracker.has(closed.evidence.origin.file_id):
             self._go_on(file, closed, now)
-        else:
+        elif whole:
             self._begin(file, until)
+        else:
+            suspicion.repeated = until
         self._departed.found(closed, whole=whole)
-        return True
+        return whole
 
     def _go_on(self, file: TailedFile, closed: Closed, now: float) -> None:
         """Read on in the copy what is unread."""
@@ -123,17 +135,21 @@ class Copies:
         self._tracker.rename(file, old_id)
         self._suspicions.pop(file, None)
 
-    def _is_remembered(self, file: TailedFile, now: float) -> bool:
-        """Whether it holds what left its place while the program was down."""
+    def _is_remembered(self, file: TailedFile, suspicion: Suspicion, now: float) -> bool:
+        """Whether it holds all that was read of what left its place while the program was down."""
         state = self._memory.adoptable(file.fd)
         if state is not None:
             self._memory.take(state)
             self._go_on(file, Closed(state, state.offset), now)
             return True
-        until = self._memory.repeated(file.fd, file.home)
-        if until is not None:
-            self._begin(file, until)
-        return until is not None
+        if suspicion.repeated is None:
+            suspicion.repeated = self._memory.repeated(file.fd, file.home)
+        return False
+
+    def _pass_over_once_quiet(self, file: TailedFile, suspicion: Suspicion, repeated: int, now: float) -> None:
+        """It ends before the place that was reached: perhaps it is still being made, and will hold what is unread."""
+        if now - suspicion.quiet_since >= self._rules.hold_seconds:
+            self._begin(file, repeated)
 
     def _begin(self, file: TailedFile, offset: int) -> None:
         self._events.rotated(file.home, "copytruncate")

@@ -17,16 +17,13 @@ MAX_CLOSED = 256
 
 
 class Departed:
-    """The epochs for which a copy is looked for, and the files that went on with one.
-
-    ``endings`` are chunks that say of which epochs nothing will follow.
-    """
+    """The epochs for which a copy is looked for, and the files that went on with one."""
 
     def __init__(self) -> None:
         self._closed: dict[Closed, float] = {}  # with the time until which it is remembered
         self._copied_in_part: set[Closed] = set()
         self._takers: dict[TailedFile, float] = {}  # there may be more copies of what they went on with
-        self.endings: list[Chunk] = []
+        self._endings: list[Chunk] = []
 
     def close(self, closed: Closed, now: float) -> None:
         """A copy of this may turn up, or be there already."""
@@ -37,7 +34,12 @@ class Departed:
 
     def _drop(self, closed: Closed) -> None:
         if not closed.ended:
-            self.endings.append(closed.dropped())
+            self._endings.append(closed.dropped())
+
+    def told(self) -> list[Chunk]:
+        """The chunks that say of which epochs nothing will follow, each once."""
+        endings, self._endings = self._endings, []
+        return endings
 
     def forget(self, now: float, *, waiting: bool) -> None:
         """Forget the epochs for which no copy has come in time; but not while one may be there.
@@ -88,4 +90,4 @@ class Departed:
 
 def _is_known(closed: Closed) -> bool:
     """Whether there is anything by which a copy would be known."""
-    return is_evident(closed.evidence) or bool(closed.evidence.origin.head and not closed.evidence.offset)
+    return is_evident(closed.evidence) or (closed.evidence.head_bytes > 0 and not closed.evidence.offset)

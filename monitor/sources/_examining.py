@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from monitor.core.accounting import FileState, tail_marker
 from monitor.sources._epochs import Closed
 from monitor.sources._identity import HEAD_BYTES, difference, tail_before
-from monitor.sources._packed import PackedFile, Unpacked
+from monitor.sources._packed import PackedFile
 from monitor.sources._tailed import TailedFile
+from monitor.sources._unpacking import Unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Damaged(Exception):  # noqa: N818 - what is told, not a failure of ours
 
 def examined(unpacked: Unpacked, home: str, head: bytes, wants: Iterable[Want]) -> Generator[None, None, Want | None]:
     """What of that which is wanted the file holds; ``head`` is what was read of it. A bit is unpacked at each step."""
-    alike = [want for want in wants if _alike(head, want.evidence.origin.head)]
+    alike = [want for want in wants if want.evidence.repeated(head[: want.evidence.head_bytes]) is not None]
     for want in sorted(alike, key=lambda want: -want.evidence.offset):
         evidence = want.evidence
         yield from _go_to(unpacked, evidence.offset)
@@ -67,16 +68,12 @@ def contents(file: TailedFile) -> list[FileState]:
     return [whole] if difference(file.fd, read) is None else [read, whole]
 
 
-def _alike(head: bytes, other: bytes) -> bool:
-    return head.startswith(other) or other.startswith(head)
-
-
 def _repeats(unpacked: Unpacked, evidence: FileState, home: str) -> Generator[None, None, bool]:
     """Whether what ended too early for ``evidence`` was read as far as it goes; see ``copied_until``."""
     size = unpacked.offset
     if size > evidence.offset:
         return False
-    if size <= len(evidence.origin.head):
+    if size <= evidence.head_bytes:
         return size > 0 and home == evidence.origin.path
     mark = next((mark for mark in reversed(evidence.marks) if mark.offset <= size), None)
     if mark is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from monitor.core.accounting import TAIL_BYTES, FileState, Mark, tail_marker
+from monitor.core.accounting import TAIL_BYTES, FileState, tail_marker
+from monitor.core.records import Mark
 
 HEAD_BYTES = 1024
 """How much of a file's beginning is remembered: more than the header most logs begin with."""
@@ -41,10 +42,9 @@ def difference(fd: int, state: FileState) -> str | None:
     a record. (One exists that is not: the end of a file whose unfinished last record was taken as complete.)
     The evidence is blind to content that repeats with the distance of the offset, byte for byte.
     """
-    head = state.origin.head
     if os.fstat(fd).st_size < state.offset:
         return "shrunk"
-    if os.pread(fd, len(head), 0) != head:
+    if state.repeated(os.pread(fd, state.head_bytes, 0)) != state.head_bytes:
         return "head"
     if tail_marker(tail_before(fd, state.offset, state.tail_bytes)) != state.marker:
         return "marker"
@@ -56,17 +56,20 @@ def copied_until(fd: int, state: FileState, home: str) -> int | None:
 
     A copy may end before the place that was reached: what is written between the copy and the truncation may be read
     in the original. It is known then by a place before, so all of it was read; or, as a part of the same log, by all
-    that it has, if that is in the head.
+    that it has, or by its whole lines, if that is in the head.
     """
     reason = difference(fd, state)
     if reason is None:
         return state.offset
-    head, size = state.origin.head, os.fstat(fd).st_size
-    if reason != "shrunk" or os.pread(fd, len(head), 0) != head[:size]:
+    size = os.fstat(fd).st_size
+    repeated = state.repeated(os.pread(fd, state.head_bytes, 0))
+    if reason != "shrunk" or repeated is None:
         return None
     passed = [mark for mark in state.marks if mark.offset <= size]
-    short = 0 < size <= len(head) and home == state.origin.path
-    return size if short or (passed and _has(fd, passed[-1])) else None
+    if passed and _has(fd, passed[-1]):
+        return size
+    short = 0 < size <= state.head_bytes and home == state.origin.path
+    return repeated if short else None
 
 
 def _has(fd: int, mark: Mark) -> bool:
@@ -86,4 +89,4 @@ def is_evident(state: FileState) -> bool:
 
 def is_unread(state: FileState) -> bool:
     """Whether no more is known than that the file was there: it was empty, or could not be opened."""
-    return state.offset == 0 and not state.origin.head
+    return not state.offset and not state.head_bytes

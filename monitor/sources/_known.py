@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from monitor.core.accounting import FileState, Mark, Position, tail_marker
+from monitor.core.accounting import FileState, Position, tail_marker
 from monitor.core.protocols import Boundary, behind_newline
-from monitor.core.records import Origin
+from monitor.core.records import Mark, Origin
 from monitor.sources._epochs import Closed
 from monitor.sources._identity import LAST_LINE_BYTES, Locator, tail_before
 
@@ -51,9 +51,10 @@ class KnownFile:
     held: bool = False
     given_up_at: int = 0  # its size when a limit forbade to read it on
     scanned_size: int = 0  # its size when the last scan ended
-    named_size: int = 0  # its size as the last scan found it under a path of ours
+    named_size: int = 0  # its size as the last scan found it under a path
     behind_since: tuple[int, float] = (0, 0.0)  # a size it had, and when; see `unread_since`
     marks: tuple[Mark, ...] = field(default=(), repr=False)
+    early: tuple[Mark, ...] = field(default=(), repr=False)  # those within what was read of this epoch at first
     stamped_at: float = 0.0  # monotonic seconds: when its time stamp was first seen
     settled: bool = False  # and it was compared so much later that whatever changes it gets another stamp
     boundary: Boundary = behind_newline
@@ -64,7 +65,7 @@ class KnownFile:
     def origin(self) -> Origin:
         """What chunks are labelled with."""
         if self._origin is None:
-            self._origin = Origin(self.file_id, self.epoch, self.home, *self.locator, self.head)
+            self._origin = Origin(self.file_id, self.epoch, self.home, *self.locator, self.head, self.early)
         return self._origin
 
     @property

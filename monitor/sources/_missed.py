@@ -43,6 +43,10 @@ class Missed:
         """What was read under this path is gone from there: what came after may have gone, too."""
         self._vacant[home] = min(self._vacant.get(home, since_ns), since_ns)
 
+    def expects(self) -> bool:
+        """Whether there is a path to look beside, apart from those of files that are on their way to their end."""
+        return bool(self._unlooked or self._vacant)
+
     def rotating(self) -> dict[str, int]:
         """The paths beside which to look, with the time what was last read there was last written."""
         newest: dict[str, int] = {}

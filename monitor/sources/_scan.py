@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from monitor.core.clock import Clock
@@ -102,23 +104,30 @@ def _entry(item: os.DirEntry[str]) -> Entry:
         return Entry(item.name, item.inode(), is_directory=False, is_link=True)
 
 
+SEEN: Callable[[os.stat_result], tuple[int, ...]] = attrgetter(
+    "st_ino", "st_dev", "st_mode", "st_size", "st_mtime_ns", "st_ctime_ns"
+)
+"""By what a file is told to look as it did; whatever else may change of it, or of its names, changes the last."""
+
+ABSENT = 0
+
+
 @dataclass(slots=True)
 class Found:
-    """What one scan saw: the files that match, by path, and what could not be looked at.
-
-    ``as_before``: directories and files look as they did to the scan before.
-    """
+    """What one scan saw: the files that match, by path, and what could not be looked at."""
 
     files: dict[str, os.stat_result] = field(default_factory=dict[str, os.stat_result])
     failures: dict[str, OSError] = field(default_factory=dict[str, OSError])
-    as_before: bool = False
 
-    def like(self, other: Found) -> bool:
-        """Whether both saw the same files, of the same size, written to at the same times, and all of them."""
-        if self.failures or other.failures or len(self.files) != len(other.files):
-            return False
-        before = other.files
-        return all(path in before and _alike(status, before[path]) for path, status in self.files.items())
+    def look_at(self, paths: Iterable[str]) -> None:
+        """See which of these are there."""
+        for path in paths:
+            try:
+                self.files[path] = os.stat(path)  # noqa: PTH116 - paths are text here
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                self.failures[path] = error
 
 
 class Scanner:
@@ -128,8 +137,21 @@ class Scanner:
         self._patterns = patterns
         self._excluded = excluded
         self._paths: list[str] | None = None
-        self._before = Found()
+        self._looks: array[int] | None = None  # of each of these, as a number; None: some could not be looked at
         self.directories = Directories(clock.monotonic)
+
+    def unchanged(self) -> bool:
+        """Whether every file and directory looks as it did at the last scan.
+
+        That is asked once a second of thousands of files that nothing happens to, so nothing is kept of each but a
+        number: most of the time would go into fetching from memory what has been in no cache for a second.
+        """
+        if self._paths is None or self._looks is None or not self.directories.unchanged():
+            return False
+        try:
+            return self._looks == array("q", map(_looks, self._paths))
+        except OSError:
+            return False
 
     def scan(self, *, thorough: bool) -> Found:
         """The files there are, in the order of their paths. ``thorough``: trust no time stamp of a directory."""
@@ -137,13 +159,11 @@ class Scanner:
             self.directories.refresh()
         found = Found()
         paths = self._paths
-        anew = thorough or paths is None or not self.directories.unchanged()
-        if paths is None or anew:
+        if paths is None or thorough or not self.directories.unchanged():
             paths = self._expanded(found)
-        for path in paths:
-            _look(path, found)
-        found.as_before = not anew and found.like(self._before)
-        self._before = found
+        found.look_at(paths)
+        looks = (hash(SEEN(found.files[path])) if path in found.files else ABSENT for path in paths)
+        self._looks = None if found.failures else array("q", looks)
         return found
 
     def _expanded(self, found: Found) -> list[str]:
@@ -156,21 +176,12 @@ class Scanner:
         return expanded
 
 
-KIND_TO_SIZE = slice(7)
-"""Of a status: mode, inode, device, links, owner, group, size."""
-
-
-def _alike(status: os.stat_result, before: os.stat_result) -> bool:
-    return status.st_mtime_ns == before.st_mtime_ns and status[KIND_TO_SIZE] == before[KIND_TO_SIZE]
-
-
-def _look(path: str, found: Found) -> None:
+def _looks(path: str) -> int:
+    """How a file looks, as a number; OSError when it cannot be looked at."""
     try:
-        found.files[path] = os.stat(path)  # noqa: PTH116 - for every file once a second
+        return hash(SEEN(os.stat(path)))  # noqa: PTH116 - paths are text here
     except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        found.failures[path] = error
+        return ABSENT
 
 
 @dataclass(slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from monitor.sources._identity import Locator, locator_of
+from monitor.sources._patterns import excluded, parse, parse_exclusion
 from monitor.sources._scan import Directories, Entry
 
 
@@ -42,6 +43,20 @@ class Names:
     wanted: Callable[[str], bool]
     excluded: Callable[[str], bool]
     scan_seconds: float
+
+    @classmethod
+    def of(cls, include: Sequence[str], exclude: Sequence[str], scan_seconds: float) -> Names:
+        """As the globs say it."""
+        patterns = tuple(parse(glob) for glob in include)
+        exclusions = tuple(parse_exclusion(glob) for glob in exclude)
+
+        def is_excluded(path: str) -> bool:
+            return excluded(path, exclusions)
+
+        def is_wanted(path: str) -> bool:
+            return any(pattern.matches(path) for pattern in patterns) and not is_excluded(path)
+
+        return cls(is_wanted, is_excluded, scan_seconds)
 
 
 def beside(home: str, directories: Directories) -> list[tuple[str, Entry]] | None:

@@ -24,13 +24,17 @@ class Original:
 
 @dataclass(slots=True)
 class Suspicion:
-    """What one file may be a copy of. ``covered``: all of it was read in the first of the originals."""
+    """What one file may be a copy of. ``covered``: all of it was read in the first of the originals.
+
+    ``repeated``: all of it up to there was read in a file whose content has left its place.
+    """
 
     originals: list[Original]
     quiet_since: float
     size: int = 0
     compared: int = 0
     covered: bool = False
+    repeated: int | None = None
 
     def acquit(self) -> None:
         """The first of the originals is another file after all; begin with the next."""
@@ -40,7 +44,7 @@ class Suspicion:
     def look(self, size: int, now: float) -> None:
         """See whether the copy has grown."""
         if size != self.size:
-            self.size, self.quiet_since, self.covered = size, now, False
+            self.size, self.quiet_since, self.covered, self.repeated = size, now, False, None
             self.compared = min(self.compared, size)
 
 

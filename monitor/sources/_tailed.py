@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
-from monitor.core.accounting import TAIL_BYTES, Mark, marked, tail_marker
-from monitor.core.records import Chunk
+from monitor.core.accounting import TAIL_BYTES, marked, tail_marker
+from monitor.core.records import Chunk, Mark
 from monitor.sources._epochs import Closed, Hole, Replaced
 from monitor.sources._identity import HEAD_BYTES, TICK_SECONDS, Locator, tail_before
 from monitor.sources._known import KnownFile
@@ -77,13 +77,15 @@ class TailedFile(KnownFile):
 
     def _hand(self, data: bytes, before: int) -> Chunk:
         self._grow_head(data)
+        if not self.read_offset:
+            self.early, self._origin = tuple(_places_within(data)), None
         chunk = Chunk(self.origin, self.read_offset, data[before:])
         behind = self.boundary(self.head, data, self.read_offset - before)
         if behind is not None and behind > before:
             self.line_start = self.read_offset + behind - before
         self.truncated = False
         end = self.read_offset + len(data) - before
-        for mark in (self._mark(), *_places_within(data if not self.read_offset else b"")):
+        for mark in (self._mark(), *(self.early if not self.read_offset else ())):
             self.marks = marked(self.marks, mark, end)
         self._advance(end, data[-TAIL_BYTES:])
         self.handed = self.read_offset
@@ -143,7 +145,7 @@ class TailedFile(KnownFile):
         self.drained = self.ended = False
         self.given_up_at = 0
         self.behind_since = (offset, 0.0)
-        self.marks = ()
+        self.marks = self.early = ()
         self._origin = None
 
 

@@ -134,16 +134,21 @@ class Tracker:
         if file.leaving and not file.ended:
             path = paths[0] if paths else self._moved_to(file)
             if path is None:
-                # All that was ever seen of it was read before it was closed for lack of descriptors.
-                self._events.file_failed(file.home, FileNotFoundError(errno.ENOENT, "gone while closed", file.home))
-                self._lost(file.closed())
-                self.drop(file)
+                self._gone(file)
                 return
         elif not paths or file.same_as(found.files[paths[0]]):
             return
         else:
             path = paths[0]
         self._opener.attempt(path, now, lambda opened: self.reopen(file, opened, now))
+
+    def _gone(self, file: TailedFile) -> None:
+        """It was deleted while it was closed: for lack of descriptors, all read, or for a handle that went stale."""
+        self._events.file_failed(file.home, FileNotFoundError(errno.ENOENT, "gone while closed", file.home))
+        if file.failing and file.known_size > file.read_offset:
+            self._events.bytes_abandoned(file.home, file.known_size - file.read_offset, "error")
+        self._lost(file.closed())
+        self.drop(file)
 
     def _see_late_writes(self, file: TailedFile, now: float) -> None:
         """Go on with a finished file that has grown."""
@@ -153,11 +158,15 @@ class Tracker:
                 self._opener.attempt(path, now, lambda opened: self.reopen(file, opened, now, moved=True))
 
     def _moved_to(self, file: TailedFile) -> str | None:
-        """Where a file is that its home no longer names: in the same directory, or we shall not find it."""
+        """Where a file is that its home no longer names: in the same directory, or we shall not find it.
+
+        How large it is there is remembered of it.
+        """
         with suppress(OSError):
             for path, entry in self._directories.beside(file.home):
                 may_be = entry.inode == file.locator.inode or is_rotated_name(path, file.home)
-                if may_be and locator_of(os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
+                if may_be and locator_of(status := os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
+                    file.named_size = status.st_size
                     return path
         return None
 

@@ -26,24 +26,20 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk
 from monitor.core.strict import StrictModel
-from monitor.sources._admission import Admission
-from monitor.sources._archives import Archives
 from monitor.sources._copies import Copies, Rules
 from monitor.sources._departed import Departed
+from monitor.sources._discovery import Discovery, Parts, Wanted
 from monitor.sources._epochs import Closed
-from monitor.sources._identity import Locator, locator_of
 from monitor.sources._limits import RotatedLimits, pinned_bytes
 from monitor.sources._memory import Memory
 from monitor.sources._missed import Missed
 from monitor.sources._opening import Opener
-from monitor.sources._patterns import excluded, parse, parse_exclusion
+from monitor.sources._patterns import parse
 from monitor.sources._reading import Manner, Reading
-from monitor.sources._retention import Retention
-from monitor.sources._scan import Found, Scanner
+from monitor.sources._scan import Scanner
 from monitor.sources._strangers import Names, Start
 from monitor.sources._tracker import Tracker
-from monitor.sources._turns import Row, Schedule
-from monitor.sources._watch import Hint
+from monitor.sources._turns import Schedule
 
 EXAMPLE = """
 include: [/var/log/nginx/access.log, "/var/log/apps/**/*.log"]
@@ -117,42 +113,23 @@ class FileTail:
     """Reads every file that matches. See ``monitor.core.protocols.Source`` for what it promises."""
 
     def __init__(self, config: Config, context: SourceContext, *, once: bool = False) -> None:
-        events = context.events
-        self._config = config
-        self._clock = context.clock
-        self._events = events
-        self._once = once
-        self._names = _names(config)
-        self._patterns = tuple(parse(glob) for glob in config.include)
+        events, names = context.events, Names.of(config.include, config.exclude, config.scan_seconds)
+        wanted = _wanted(config, names, once=once)
+        self._config, self._clock, self._events, self._once = config, context.clock, events, once
         self._limits = _limits(config)
-        self._scanner = Scanner(self._patterns, self._names.excluded, context.clock)
+        scanner = Scanner(wanted.patterns, names.excluded, context.clock)
         self._opener = Opener(events, config.max_open_files)
-        self._tracker = Tracker(self._opener, events, self._scanner.directories, self._lost, context.boundary)
-        self._memory = Memory(context.resume)
+        self._tracker = Tracker(self._opener, events, scanner.directories, self._lost, context.boundary)
+        memory = Memory(context.resume)
         self._departed = Departed()
-        self._copies = Copies(self._tracker, self._memory, self._departed, events, _rules(config, once=once))
-        self._missed = Missed(self._memory, self._tracker, self._opener, self._names)
-        self._admission = Admission(
-            self._memory, self._tracker, self._opener, self._departed, self._missed, events, self._names
-        )
-        self._archives = Archives(
-            self._memory,
-            self._tracker,
-            self._opener,
-            self._departed,
-            events,
-            lambda path: not self._names.excluded(path),
-        )
+        self._missed = Missed(memory, self._tracker, self._opener, names)
+        self._copies = Copies(self._tracker, memory, self._departed, events, _rules(config, once=once))
+        parts = Parts(scanner, self._opener, self._tracker, memory, self._departed, self._missed, self._copies)
+        self._schedule = Schedule(config.scan_seconds, config.idle_poll_ms / 1000)
+        self._discovery = Discovery(context, wanted, parts, self._schedule)
+        self._archives, self._row = self._discovery.archives, self._discovery.row
         manner = Manner(config.read_bytes, config.rotate_grace_seconds, once)
         self._reading = Reading(self._tracker, self._opener, self._copies, self._departed, events, manner)
-        self._retention = Retention()
-        self._first_start = not context.resume
-        self._there_first: frozenset[str] = frozenset()  # those that still wait for a descriptor, among others
-        self._schedule = Schedule(config.scan_seconds, config.idle_poll_ms / 1000)
-        self._row = Row()
-        self._complete = False  # the last look took in all that there is
-        self._calm = False  # all was told the last time, and nothing is expected
-        self._hint = Hint(context.wake) if config.watch == "auto" and not once else None
 
     # -- what the driver asks ----------------------------------------------------------------------------------
 
@@ -173,8 +150,8 @@ class FileTail:
 
     def forgettable(self) -> list[str]:
         """Ids of files that every complete scan has missed for seven days, each told once: forget their progress."""
-        due = self._retention.due()
-        self._retention.forget(due)
+        due = self._discovery.retention.due()
+        self._discovery.retention.forget(due)
         return [file_id for file_id in due if not self._tracker.has(file_id)]  # a copy may have gone on under it
 
     def sightings(self) -> list[Position]:
@@ -184,7 +161,7 @@ class FileTail:
         and then rotated while the program was down, would not be missed. Of copies they say that what stands before was
         read elsewhere; so they are also to be committed before what came to stand in the original's place.
         """
-        tellers = (self._admission, self._archives, self._copies, self._reading)
+        tellers = (self._discovery.admission, self._archives, self._copies, self._reading)
         places = [place for teller in tellers for place in teller.sightings]
         for teller in tellers:
             teller.sightings = []
@@ -193,24 +170,19 @@ class FileTail:
     def read(self, budget_bytes: int) -> list[Chunk]:
         """What is new, in turns of ``read_bytes``; with no budget it still looks for files and keeps them open."""
         now = self._clock.monotonic()
-        scanned = self._schedule.scan_due(now, hinted=self._hint is not None and self._hint.given)
-        if scanned:
-            scanned = self._scan(now)
-            self._reading.judge(now)
+        news = self._discovery.due(now) and self._look(now)
         self._archives.work(now)
         chunks = self._turns(budget_bytes, now)
         if self._reading.holds:  # a copy that was made before the truncation has to be found before what comes after
-            scanned |= self._scan(now)
-            self._reading.judge(now)
+            news |= self._look(now)
             self._reading.release()
             chunks += self._turns(budget_bytes - sum(len(chunk.data) for chunk in chunks), now)
-        chunks += self._departed.endings
-        self._departed.endings = []
+        chunks += self._departed.told()
         chunks += self._reading.endings(list(self._tracker) if self._once else list(self._row.active), now)
-        if scanned:
+        if news:
             chunks += self._reading.give_up(self._limits.exceeded(self._tracker, now))
             self._report(now)
-            self._calm = self._complete and self._waits_for_nothing()
+            self._discovery.settle()
         return chunks
 
     def committed(self, position: Position) -> None:
@@ -219,96 +191,28 @@ class FileTail:
 
     def close(self) -> None:
         """Close everything; what was read and not committed is read again next time."""
-        if self._hint is not None:
-            self._hint.close()
-        self._archives.close()
+        self._discovery.close()
         for file in self._tracker:
             file.close()
+
+    # -- what that takes ---------------------------------------------------------------------------------------
+
+    def _look(self, now: float) -> bool:
+        """Look for files, and see which of the new ones are copies; False where all is as it was."""
+        news = self._discovery.look(now)
+        if news:
+            self._reading.judge(now)
+        return news
 
     def _turns(self, budget_bytes: int, now: float) -> list[Chunk]:
         due = self._row.due(idle=self._schedule.idle_due(now))
         chunks, served = self._reading.turns(due, budget_bytes, now)
-        self._row.served(served)
+        self._discovery.served(due, served)
         return chunks
-
-    # -- looking for files -------------------------------------------------------------------------------------
-
-    def _scan(self, now: float) -> bool:
-        """Look for files; False where all is as it was and nothing has to be done."""
-        began = self._clock.monotonic()
-        thorough = self._schedule.thorough(now)
-        found = self._scanner.scan(thorough=thorough)
-        news = not (self._calm and found.as_before and self._waits_for_nothing())
-        if news:
-            self._look_through(found, now, thorough=thorough)
-        self._row.arrange(self._tracker if news else self._row.due(idle=True), now)
-        took = self._clock.monotonic() - began
-        self._schedule.scanned(now, took, self._opener, once=self._once)
-        watching = self._hint is not None and self._hint.working
-        self._events.scanned(took, "inotify" if watching else "poll")
-        return news
-
-    def _look_through(self, found: Found, now: float, *, thorough: bool) -> None:
-        """Deal with what was found."""
-        for place, error in found.failures.items():
-            self._opener.not_seen(place, error, now)
-        self._opener.begin_scan(self._tracker)
-        named = self._named(found)
-        self._tracker.relink(named, found, now, thorough=thorough)
-        self._admit(named, found, now, thorough=thorough)
-        self._forget(named, found, now)
-        if self._hint is not None:
-            self._hint.follow(self._patterns, (path for paths in named.values() for path in paths), self._events)
-        self._complete = not found.failures and all(locator in self._tracker for locator in named)
-
-    def _waits_for_nothing(self) -> bool:
-        """Whether every file is read and committed, and none is expected."""
-        if self._opener.short or self._opener.retries.waits or self._archives.waiting or self._missed.rotating():
-            return False
-        if self._departed.wanted() or self._departed.takers():
-            return False
-        return all((file.ended or not file.leaving) and not file.behind_bytes for file in self._tracker)
-
-    def _named(self, found: Found) -> dict[Locator, list[str]]:
-        """The paths of each file that is ours to read, sorted: a file is read once, whatever number of names it has."""
-        named: dict[Locator, list[str]] = {}
-        for path, status in found.files.items():
-            locator = locator_of(status)
-            if locator in self._tracker or self._opener.plain(path, status):
-                named.setdefault(locator, []).append(path)
-        return named
 
     def _lost(self, closed: Closed) -> None:
         self._departed.close(closed, self._clock.monotonic())
         self._missed.vacate(closed.evidence.origin.path, closed.mtime_ns)
-
-    def _admit(self, named: dict[Locator, list[str]], found: Found, now: float, *, thorough: bool) -> None:
-        strangers = self._admission.strangers(named, found.files)
-        if self._first_start and not self._schedule.scans:
-            self._there_first = frozenset(found.files)
-        first = Start[self._config.start_at.upper()]
-        missed_since = self._missed.rotating()
-        self._admission.admit(
-            strangers,
-            self._scanner.directories,
-            now,
-            start_of=lambda path: first if path in self._there_first else Start.WHOLE,
-            thorough=thorough,
-        )
-        if thorough or missed_since or self._departed.missed_at():
-            self._archives.look(self._scanner.directories, missed_since)
-        if not self._opener.short:
-            self._there_first = frozenset()
-
-    def _forget(self, named: dict[Locator, list[str]], found: Found, now: float) -> None:
-        self._departed.forget(now, waiting=self._archives.waiting or self._opener.short)
-        self._copies.forget_gone()
-        if not self._once:
-            self._tracker.forget_finished(named)
-        self._opener.retries.keep_only({*found.files, *found.failures, *(file.file_id for file in self._tracker)})
-        self._retention.dropped(self._tracker.dropped(), now)
-        if not found.failures and self._retention.check_due(now):
-            self._retention.missed(self._memory.missing(), now)
 
     def _report(self, now: float) -> None:
         files = list(self._tracker)
@@ -330,14 +234,6 @@ def _rules(config: Config, *, once: bool) -> Rules:
     return Rules(0.0 if once else config.copy_hold_seconds, config.duplicate_files == "ignore")
 
 
-def _names(config: Config) -> Names:
+def _wanted(config: Config, names: Names, *, once: bool) -> Wanted:
     patterns = tuple(parse(glob) for glob in config.include)
-    exclusions = tuple(parse_exclusion(glob) for glob in config.exclude)
-
-    def is_excluded(path: str) -> bool:
-        return excluded(path, exclusions)
-
-    def is_wanted(path: str) -> bool:
-        return any(pattern.matches(path) for pattern in patterns) and not is_excluded(path)
-
-    return Names(is_wanted, is_excluded, config.scan_seconds)
+    return Wanted(patterns, names, Start[config.start_at.upper()], once, watched=config.watch == "auto" and not once)

@@ -87,7 +87,9 @@ def told_again(told: ToldRecords | None, features: FeatureSpace, scorer: L1Score
 
 
 def key_codes(records: RecordBatch) -> I64 | None:
-    """A number for the key of each record, [n]; None without keys."""
+    """A number for the key of each record, of a sample of stretches for its stretch, [n]; None without keys."""
+    if records.stretches is not None:
+        return records.stretches
     if records.keys is None:
         return None
     encoded = records.keys.dictionary_encode(null_encoding="encode")

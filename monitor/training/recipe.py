@@ -31,6 +31,7 @@ from monitor.scoring.choice import scorer_of
 from monitor.training.fitting import fit
 from monitor.training.halfway import Halfway
 from monitor.training.limits import check_budget, l1_limit, rarity_range, told_again
+from monitor.training.sampled import learned_of, only_remembered, with_judged
 from monitor.training.score_fitting import learn_score
 from monitor.training.splits import Split, split
 from monitor.training.trimming import Suspect, trimmed
@@ -115,12 +116,15 @@ def train(
         UsageError: a budget, and no record is held out.
     """
     check_budget(judging.alert, config.split)
-    parts = split(len(records), records.times, config.split)
-    parts, suspects = trimmed(parts, records, encoders, config, device)
+    whole = split(len(records), records.times, config.split)
+    parts, suspects = trimmed(learned_of(whole, records), records, encoders, config, device)
     features = FeatureSpace.fit(encoders, take(records, parts.order[parts.train]), novelty=config.novelty)
+    parts = with_judged(whole, parts, records)
     layout = features.layout
     # Keyed features remember the records before: encode in the order of time, then cut.
     values = features.encode(take(records, parts.order)).values
+    remembered = only_remembered(parts, records)
+    parts, values = parts.without(remembered), values[~remembered]
     network = values[:, : layout.width]
     with _cores(layout):
         windows = windows_for(config.network, features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,3 +70,26 @@ def test_a_burst_is_told_once_for_each_key_and_its_end_too_over_a_kill(site: Sit
     listed = aemonitor("alerts", "list", "-c", str(site.config)).stdout.decode()
     assert listed.count("resolved") == listed.count("warning") == 2
     assert site.stop() == 0
+
+
+def test_without_a_key_each_field_to_blame_has_an_episode(tmp_path: Path, models: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.configure("json_lines", FEATURES, extra=EXTRA.removeprefix("key: host\n"), tell="episodes")
+    shutil.copytree(models, site.state / "models")
+    odd = [reading(number, "a", 900.0) for number in range(60)]
+    other = [reading(number, "a").replace('"mode": "', '"mode": "z') for number in range(60)]
+    site.log.write_text("".join(line for both in zip(odd, other, strict=True) for line in both))
+    try:
+        site.start_and_wait()
+        wait_for(lambda: len(delivered(site)) == 4, "both fields and their ends")
+    finally:
+        site.close()
+
+    first, second, *ends = delivered(site)
+    assert [(told["key"], told["fields"][0]["name"], told["count"]) for told in (first, second)] == [
+        (None, "level", 1),
+        (None, "mode", 1),
+    ]
+    assert first["fingerprint"] != second["fingerprint"]
+    assert sorted((end["state"], end["count"]) for end in ends) == [("resolved", 60)] * 2
+    assert {end["summary"].split(":")[0] for end in ends} == {"web level", "web mode"}

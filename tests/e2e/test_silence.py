@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.support import Site, aemonitor, wait_for
-from tests.e2e.traffic import line, trained
+from tests.e2e.traffic import FEATURES, line, trained
 
 
 def delivered(site: Site) -> list[dict[str, Any]]:
@@ -67,3 +70,67 @@ def test_how_long_it_may_last_is_learned(tmp_path: Path) -> None:
     done = aemonitor("retrain", "-c", str(site.config), "--input", str(benign))
 
     assert "  silence    told after 5 min without a record" in done.stdout.decode()
+
+
+def test_keys_that_are_there_all_the_time_are_learned(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.configure("json_lines", ["level: numeric"], extra="time: {field: at}\nkey: host\nscore: {method: l1}")
+    benign = tmp_path / "benign.jsonl"
+    readings = [(1_772_000_000 + 600 * number, host) for number in range(150) for host in "abcdefghij"]
+    benign.write_text(
+        "".join(f'{{"at": {time}, "host": "{host}", "level": {20 + time % 7}}}\n' for time, host in readings)
+    )
+
+    done = aemonitor("retrain", "-c", str(site.config), "--input", str(benign))
+
+    assert "of each of 10 keys that are there all the time after 30 min, within a day by its own habit" in (
+        done.stdout.decode()
+    )
+
+
+ALERT = "alert: {threshold: 3.0, hold_seconds: 0, silence: off, key_silence: 1}"
+RULE = "suppress: [{name: planned, reason: moved, until: never, fields: {host: {equals: c}}}]"
+
+
+def heard(host: str, *ages: float) -> str:
+    return "".join(f'{{"at": {time.time() - age}, "host": "{host}", "level": 20.0, "mode": "a"}}\n' for age in ages)
+
+
+def test_a_host_that_falls_silent_is_told_once_over_a_kill_and_its_end_too(tmp_path: Path, models: Path) -> None:
+    site = Site(tmp_path / "site")
+    alert = ALERT.replace("}", f", {RULE}}}")
+    site.configure("json_lines", FEATURES, extra=f"key: host\ntime: {{field: at}}\n{alert}", tell="episodes")
+    shutil.copytree(models, site.state / "models")
+    ages = [30.0 - number / 2 for number in range(60)]
+    site.log.write_text("".join(heard(host, *ages) for host in "abc"))
+
+    def while_others_speak(arrived: int) -> Callable[[], bool]:
+        def told() -> bool:
+            with site.log.open("a") as log:
+                log.write(heard("a", 0.0))
+            return len(delivered(site)) == arrived
+
+        return told
+
+    try:
+        site.start_and_wait()
+        wait_for(while_others_speak(1), "the silence of b")
+        site.kill()
+        site.start_and_wait()
+        with site.log.open("a") as log:
+            log.write(heard("b", 0.0))
+        wait_for(while_others_speak(2), "its end")
+    finally:
+        site.close()
+
+    silent, back = delivered(site)
+    assert (silent["state"], silent["key"], silent["severity"]) == ("firing", "b", "warning")
+    assert re.match(r"web b: silent for \d+ s, since 20.*: no record in 1 s or longer", silent["summary"])
+    assert silent["source"]["path"] == str(site.log)
+    assert silent["source"]["offset"] > 0
+    assert (back["state"], back["id"], back["key"]) == ("resolved", silent["id"], "b")
+    assert "web b: records come again after a silence of" in back["summary"]
+    listed = aemonitor("alerts", "list", "--suppressed", "-c", str(site.config)).stdout.decode()
+    assert "web c: silent for" in listed
+    shown = json.loads(aemonitor("alerts", "show", "-c", str(site.config), silent["id"]).stdout)
+    assert (shown["id"], shown["state"]) == (silent["id"], "resolved")

@@ -4,91 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from monitor.app.alerting import Scored
-from monitor.app.benign import Kept, benign, chosen, paced
-from monitor.app.compose import build_ingest, learned_fields, sampler_of
-from monitor.app.gates.feedback import framed
-from monitor.app.sampling import AHEAD_SECONDS, LOOK_BATCHES, Sampler, sequential
+from monitor.app.benign import paced
+from monitor.app.compose import sampler_of
+from monitor.app.sampling import AHEAD_SECONDS, LOOK_BATCHES
 from monitor.core.clock import ManualClock
-from monitor.core.config import Config
 from monitor.core.errors import NoInputError
-from monitor.core.features import FeatureMatrix, Layout
-from monitor.core.records import FieldType, Origin, RawBatch
 from monitor.deciding.episode import Policy
 from monitor.deciding.episodes import Episodes
 from monitor.plugins import load_config
 from monitor.reservoir.keeper import Keeper
-from monitor.scoring.scores import ScoreBatch
 from monitor.telemetry import Telemetry
 from tests.records import records
+from tests.sampling import CONFIG, NOW, World
 
-CONFIG = """
-state_dir: {root}/state
-streams:
-  web:
-    source: {{file_tail: {{include: [{root}/app.log]}}}}
-    parser: json_lines
-    time: {{field: at, format: "%Y-%m-%d %H:%M:%S"}}
-    key: host
-    features: {{ms: numeric, note: categorical}}
-    reservoir: {{max_records: 48000}}
-    {extra}
-"""
-NOW = 1_700_000_000.0
 DAY = "2023-11-14"
-
-
-class World:
-    """A stream with a reservoir, and the records that are offered to it."""
-
-    def __init__(self, root: Path, extra: str = "") -> None:
-        self.root = root
-        path = root / "aemonitor.yaml"
-        path.write_text(CONFIG.format(root=root, extra=extra))
-        self.config: Config = load_config(path)
-        self.stream = self.config.streams["web"]
-        self.clock = ManualClock(NOW)
-        self.keeper = Keeper(root / "state" / "reservoir", Telemetry(self.clock), self.clock)
-        self.episodes = Episodes(Policy(60.0), self.clock)
-        self.said: list[str] = []
-
-        sampler = sampler_of("web", self.stream, self.episodes, self.clock, self.keeper)
-        assert sampler is not None
-        self.sampler: Sampler = sampler
-
-    def offer(self, lines: Sequence[str], scores: Sequence[float] | None = None, file_id: str = "f") -> None:
-        self.offer_raw(replace(framed(lines), origin=Origin(file_id, 0, "app.log")), scores)
-
-    def offer_raw(self, raw: RawBatch, scores: Sequence[float] | None = None) -> None:
-        values = np.array(scores if scores is not None else [0.5] * len(raw))
-        parsed = build_ingest(self.stream, learned_fields(self.stream)).parse(raw)
-        matrix = FeatureMatrix(np.zeros((len(raw), 0), dtype=np.float32), Layout.of([]))
-        self.sampler.offer(
-            Scored(parsed, matrix, ScoreBatch(values.astype(np.float32), values, values), np.ones(len(raw)))
-        )
-
-    def kept(self, inputs: Sequence[Path] = ()) -> Kept:
-        """The sample, if it is learned from."""
-        return chosen(self.config, "web", self.stream, inputs, lambda *_: None, reservoir=False)
-
-    def learned(self, inputs: Sequence[Path] = (), *, reservoir: bool = False) -> list[float]:
-        """The values of the field ``ms`` of what is learned, in order."""
-        self.keeper.save()
-
-        def say(what: str, done: int, total: int, remark: str) -> None:
-            del done
-            self.said.extend([f"{what}: {remark}"] if total else [])
-
-        kept = chosen(self.config, "web", self.stream, inputs, say, reservoir=reservoir)
-        batches = benign(self.config, "web", self.stream, inputs, kept, say)
-        columns = [np.array(batch.column("ms", FieldType.NUMBER))[batch.ok] for batch in batches]
-        return [float(value) for column in columns for value in column]
 
 
 def line(ms: float, at: str = f"{DAY} 10:00:00", host: str | None = "a") -> str:
@@ -151,29 +84,13 @@ def test_without_sample_and_files_nothing_can_be_learned(world: World) -> None:
         world.learned(reservoir=True)
 
 
-@pytest.mark.parametrize(
-    ("extra", "why"),
-    [("features: {ms: streaming}", "ms"), ("score: {average: 3}", "score.average")],
-)
-def test_what_needs_neighbours_is_not_learned_from_a_sample(tmp_path: Path, extra: str, why: str) -> None:
-    path = tmp_path / "aemonitor.yaml"
-    text = CONFIG.format(root=tmp_path, extra=extra)
-    if extra.startswith("features"):
-        text = text.replace("    features: {ms: numeric, note: categorical}\n", "")
-    path.write_text(text)
-    config = load_config(path)
-    stream, clock = config.streams["web"], ManualClock(NOW)
-
-    assert sequential(stream) == [why]
-    keeper = Keeper(tmp_path, Telemetry(clock), clock)
-    assert sampler_of("web", stream, Episodes(Policy(60.0), clock), clock, keeper) is None
-    with pytest.raises(NoInputError, match=f"{why}: learned from records that follow each other"):
-        chosen(config, "web", stream, (), lambda *_: None, reservoir=True)
-
-
 def test_a_reservoir_that_is_off_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "aemonitor.yaml"
-    path.write_text(CONFIG.format(root=tmp_path, extra="").replace("max_records: 48000", "enabled: false"))
+    path.write_text(
+        CONFIG.format(root=tmp_path, extra="", features="{ms: numeric}", most=48000).replace(
+            "max_records: 48000", "enabled: false"
+        )
+    )
     stream, clock = load_config(path).streams["web"], ManualClock(NOW)
 
     keeper = Keeper(tmp_path, Telemetry(clock), clock)

@@ -217,3 +217,17 @@ def test_without_a_ledger_and_labels_nothing_is_near(tmp_path: Path, stream: Str
     assert feedback.near_alert(records(ms=[1.0], keys=["a"]), np.zeros(1)).tolist() == [False]
     assert list(feedback.benign()) == []
     assert not feedback.anomalies(framed(["x"])).any()
+
+
+def test_records_near_a_known_anomaly_are_told_from_those_near_other_alerts(
+    tmp_path: Path, stream: StreamConfig
+) -> None:
+    commit(tmp_path, [alert(1, seconds=10), alert(2, seconds=40)])
+    say(tmp_path, "anomaly", alert(2, seconds=40))
+    times = np.array([10.0, 25.0, 40.0])
+    batch = records(ms=[1.0, 2.0, 3.0], times=times.tolist(), keys=["a", "a", "a"])
+
+    feedback = Feedback.of(tmp_path, "web", stream)
+
+    assert feedback.near_alert(batch, times).tolist() == [True, False, True]
+    assert feedback.near_anomaly(batch, times).tolist() == [False, False, True]

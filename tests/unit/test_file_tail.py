@@ -20,6 +20,7 @@ from monitor.sources import file_tail
 from monitor.sources._patterns import excluded, parse, parse_exclusion
 from monitor.sources._siblings import is_rotated_name
 from tests.support_files import (
+    Broken,
     Follower,
     RecordedEvents,
     joined,
@@ -993,26 +994,6 @@ def test_a_file_that_goes_between_the_scan_and_the_open_is_no_failure(
 
     assert tail.lines == NEW
     assert not tail.events.failures
-
-
-class Broken:
-    """Replaces a function of ``os``: raises for the paths or descriptors that are asked for."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, number: int, only: Callable[[object], bool]) -> None:
-        real = getattr(os, name)
-        self.calls = 0
-
-        def call(target: object, *arguments: object, **options: object) -> object:
-            if only(target):
-                self.calls += 1
-                raise OSError(number, os.strerror(number), str(target))
-            return real(target, *arguments, **options)
-
-        self._real, self._name, self._patch = real, name, monkeypatch
-        monkeypatch.setattr(os, name, call)
-
-    def mend(self) -> None:
-        self._patch.setattr(os, self._name, self._real)
 
 
 def test_permission_lost_and_regained_while_open_changes_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,30 @@ def test_a_copy_that_ends_before_the_first_place_that_was_reached_is_read_once(
 
 
 @pytest.mark.parametrize("include", INCLUDES)
+@pytest.mark.parametrize("when", ["crash", "down"])
+@pytest.mark.parametrize("count", [1, 2, 20, 45, 70, 500, 900])
+def test_a_copy_that_ends_before_the_first_commit_is_known_for_one_after_a_restart(
+    log: Path, include: str, when: str, count: int
+) -> None:
+    lines = numbered(0, 1000)
+    tail = followed(log, lines, include=include)
+
+    if when == "crash":
+        tail.crash()
+        tail.step()
+    else:
+        tail.stop()
+    rotated(log).write_bytes(joined(lines[:count]))
+    truncate(log)
+    write(log, joined(NEW))
+    if when != "crash":
+        tail.start()
+    tail.settle()
+
+    assert tail.lines == [*lines, *NEW]
+
+
+@pytest.mark.parametrize("include", INCLUDES)
 def test_a_copy_of_before_a_restart_is_known_for_one_when_its_original_is_truncated_after_it(
     log: Path, include: str
 ) -> None:

@@ -340,7 +340,7 @@ def test_once_reads_what_was_missed_in_a_compressed_part(log: Path) -> None:
 
 
 def test_a_large_part_is_unpacked_bit_by_bit(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.sources._packed.SKIP_BYTES", 500)
+    monkeypatch.setattr("monitor.sources._unpacking.SKIP_BYTES", 500)
     tail = half_read(log)
     compress(log)
     tail.start()

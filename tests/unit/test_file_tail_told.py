@@ -18,6 +18,7 @@ from monitor.sources._regular import NotRegularError, open_regular
 from monitor.sources._retries import LONGEST_SECONDS, Retries
 from monitor.sources._turns import Schedule
 from tests.support_files import (
+    Broken,
     Follower,
     RecordedEvents,
     compress,
@@ -140,6 +141,30 @@ def test_a_slow_copy_of_what_was_read_before_a_downtime_is_gone_on_with(log: Pat
 
     assert sorted(tail.lines) == sorted([*HEADER, *OLD, *LATE, *HEADER, *NEW])
     assert tail.events.adoptions == [str(log)]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_a_rotated_file_has_unread_behind_a_stale_handle_is_told(
+    log: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    tail = followed(log, OLD)
+    inode, unread = log.stat().st_ino, len(joined(NEW))
+    Broken(monkeypatch, "pread", errno.ESTALE, lambda fd: os.fstat(int(str(fd))).st_ino == inode)
+    opening = Broken(monkeypatch, "open", errno.ESTALE, lambda target: target == str(rotated(log)))
+    write(log, joined(NEW))
+    rename(log, rotated(log))
+    tail.step()
+    tail.step()
+    assert tail.events.behind_bytes == unread
+    assert opening.calls
+
+    if gone:
+        rotated(log).unlink()
+    tail.clock.advance(60)
+    tail.step()
+
+    assert tail.events.behind_bytes == (0 if gone else unread)
+    assert tail.events.abandoned == ([(str(log), unread, "error")] if gone else [])
 
 
 def test_a_late_write_to_a_file_that_cannot_be_opened_now_is_read_later(
@@ -308,6 +333,112 @@ def test_what_changes_in_the_silence_is_found_by_the_next_scan(log: Path, change
     tail.step()
 
     assert tail.lines[-1] == b"new"
+
+
+def test_a_file_of_another_name_is_found_by_the_next_scan_after_a_silence(log: Path) -> None:
+    tail = silent(log)
+
+    write(log.with_name("fresh.log"), b"new\n")
+    tail.step()
+
+    assert tail.lines[-1] == b"new"
+
+
+def test_a_file_that_came_in_the_silence_to_where_another_was_and_looks_like_it_is_found(log: Path) -> None:
+    tail = silent(log)
+    status, size = log.stat(), len(joined(OLD))
+
+    log.with_name("fresh").write_bytes((joined(NEW) * size)[-size:])
+    os.utime(log.with_name("fresh"), ns=(status.st_atime_ns, status.st_mtime_ns))
+    log.with_name("fresh").replace(log)
+    os.utime(log.parent, ns=(status.st_atime_ns, log.parent.stat().st_mtime_ns))
+    tail.step()
+
+    assert tail.lines[-len(NEW) :] == NEW
+
+
+def test_a_file_that_can_no_longer_be_looked_at_in_the_silence_is_told(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = silent(log)
+    Broken(monkeypatch, "stat", errno.EACCES, lambda target: target == str(log))
+
+    tail.step()
+
+    assert [(path, error.errno) for path, error in tail.events.failures] == [(str(log), errno.EACCES)]
+
+
+def test_a_file_that_could_not_be_read_in_the_silence_is_read_later(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tail = silent(log)
+    inode = log.stat().st_ino
+    broken = Broken(monkeypatch, "pread", errno.EIO, lambda fd: os.fstat(int(str(fd))).st_ino == inode)
+    write(log, joined(NEW))
+    for _ in range(3):
+        tail.step()
+    assert tail.events.behind_bytes == len(joined(NEW))
+
+    broken.mend()
+    tail.clock.advance(60)
+    tail.step()
+
+    assert tail.lines[-len(NEW) :] == NEW
+
+
+def test_what_is_read_of_a_file_whose_status_is_an_old_one_is_told_to_be_behind(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = silent(log)
+    write(log, b"more\n")  # so that it takes turns again
+    for _ in range(3):
+        tail.step()
+    real, old = os.stat, log.stat()
+    monkeypatch.setattr(os, "stat", lambda path, **options: old if path == str(log) else real(path, **options))
+    write(log, joined(NEW))
+    tail.clock.advance(0.5)
+    tail.read(scan=False)
+    assert tail.framed.complete == NEW
+
+    tail.clock.advance(1)
+    tail.source.read(0)
+
+    assert tail.events.behind_bytes == len(joined(NEW))
+
+
+def test_what_is_not_committed_of_a_file_that_is_closed_is_told_to_be_behind_until_it_is(log: Path) -> None:
+    tail = Follower(log.parent / "*.log", max_open_files=1)
+    for name in ("a.log", "b.log"):
+        write(log.with_name(name), joined(NEW) + name.encode() + b"\n")
+    for _ in range(4):
+        tail.read()
+    assert len(tail.framed.complete) == 2 * len(NEW) + 2
+
+    for _ in range(3):
+        tail.read()
+    assert tail.events.behind_bytes == 2 * len(joined(NEW)) + 12
+    tail.commit()
+    tail.step()
+
+    assert tail.events.behind_bytes == 0
+
+
+def test_a_log_that_was_rotated_and_packed_before_it_could_be_opened_is_read_and_what_follows_it(log: Path) -> None:
+    other = log.with_name("other.txt")
+    write(other, joined(OLD))
+    tail = Follower(log, other, max_open_files=1)
+    tail.step()
+    rename(other, other.with_name("elsewhere"))  # it keeps the only descriptor for a while
+    write(log, joined(LATE))
+    tail.step()
+    assert tail.lines == OLD
+
+    rename(log, rotated(log))
+    rename(compress(rotated(log)), rotated(log, 2).with_name(f"{rotated(log, 2).name}.gz"))
+    write(log, joined(NEW))
+    rename(log, rotated(log))
+    for _ in range(4):
+        tail.settle()
+
+    assert tail.lines == OLD + NEW + LATE
 
 
 def test_what_is_left_in_the_copy_of_a_log_that_was_silent_comes_before_what_follows(log: Path) -> None:

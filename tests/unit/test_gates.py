@@ -302,6 +302,24 @@ def test_episodes_told_of_count_as_false_alerts_of_both(bench: Bench, records: R
     assert trying.rivals_limit(alarms, 0.5 * float(scores.max()), alarms.above(float(scores.max()))) == scores.max()
 
 
+def test_what_the_one_in_use_knows_of_the_newest_records_is_no_advantage(bench: Bench, config: Config) -> None:
+    """Modes that came after what was learned: the model in use was published with them, the new one is not yet."""
+    stream = config.streams["plant"]
+    lines = [line(number, **({"mode": "new"} if number > 970 else {})) for number in range(1_000)]
+    fields = [field for encoder in build_encoders(stream).values() for field in encoder.fields]
+    newer = gather([build_ingest(stream, fields).parse(feedback.framed(lines))], 1_000)[0]
+    in_use = bench.model.knowing(newer)
+    scores, unknowing = (each.scores(newer, each.encode(newer)) for each in (in_use, bench.model))
+    limit = float(scores.max())
+    assert (unknowing > limit).sum() > 20
+
+    tried = trying.tried(bench.contest(bench.remade(threshold=limit), replace(in_use, threshold=limit), records=newer))
+
+    assert tried.rate == pytest.approx(trying.MOST_SHARE)
+    assert tried.champion is not None
+    assert trying.planted_at_rate(tried.champion) == trying.planted_at_rate(tried.found)
+
+
 # -- replay ----------------------------------------------------------------------------------------------------
 
 

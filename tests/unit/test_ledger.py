@@ -11,12 +11,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from monitor.core.accounting import Counts, DeadLetter, Outcome, tail_marker
+from monitor.core.accounting import Counts, DeadLetter, Outcome, Position, tail_marker
 from monitor.core.clock import ManualClock
 from monitor.core.errors import (
     CannotCreateError,
@@ -26,7 +27,8 @@ from monitor.core.errors import (
     TryLaterError,
     UsageError,
 )
-from monitor.core.records import Origin
+from monitor.core.fingerprint import prefixes
+from monitor.core.records import Mark, Origin
 from monitor.ledger import Ledger, LedgerUnavailableError, ProgressError, Retention, schema, seals
 from monitor.ledger.history import MAX_DEAD_LETTER_BYTES, MAX_DEAD_LETTERS, MAX_TEXT_BYTES
 from tests.support_files import alert, position, remember, remembered
@@ -278,9 +280,9 @@ def test_a_ledger_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -
     connection.commit()
     connection.close()
 
-    with pytest.raises(StateError, match="schema version 99, this program knows up to 4: install the newer program"):
+    with pytest.raises(StateError, match="schema version 99, this program knows up to 5: install the newer program"):
         Ledger.open(tmp_path)
-    with pytest.raises(StateError, match="schema version 99, this program reads 4"):
+    with pytest.raises(StateError, match="schema version 99, this program reads 5"):
         Ledger.open(tmp_path, read_only=True)
 
 
@@ -340,9 +342,50 @@ def test_progress_comes_back_with_its_evidence(tmp_path: Path, clock: ManualCloc
         other, state = ledger.resume("web")
 
     assert other.origin.file_id == "other"
-    assert state.origin == origin
+    assert state.origin == replace(origin, head=b"")
+    assert state.prefixes == prefixes(origin.head)
     assert (state.offset, state.marker, state.tail_bytes) == (7, tail_marker(tail), 256)
     assert state.committed_at == clock.now()
+
+
+def written(directory: Path) -> bytes:
+    """All that stands in the files of a ledger."""
+    return b"".join(path.read_bytes() for path in sorted(directory.glob("ledger.sqlite3*")))
+
+
+def test_nothing_of_the_text_of_a_log_stands_in_the_progress_of_it(tmp_path: Path) -> None:
+    head = b"user=alice password=hunter2\nuser=bob password=swordfish\n"
+    with Ledger.open(tmp_path) as ledger:
+        ledger.commit(
+            [Outcome("web", (Position(Origin("f", 0, "/var/log/x", 1, 2, head), len(head), head),), Counts())]
+        )
+        (state,) = ledger.resume("web")
+
+        assert state.head_bytes == len(head)
+        assert not [word for word in head.split() if word in written(tmp_path)]
+
+
+def test_what_is_known_of_the_head_of_a_file_stays_known_where_a_position_says_nothing_of_it(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.commit([outcome(5)])
+        (before,) = ledger.resume("web")
+        ledger.commit([Outcome("web", (Position(before.origin, 9, b"x"),), Counts())])
+        (state,) = ledger.resume("web")
+
+    assert state.offset == 9
+    assert state.prefixes == before.prefixes == prefixes(b"head")
+
+
+def test_places_within_what_was_read_at_first_are_known_as_far_as_it_is_committed(tmp_path: Path) -> None:
+    early = tuple(Mark(place, tail_marker(bytes([place % 251])), 1) for place in (1_280, 2_560, 5_120))
+    origin = Origin("f", 0, "/var/log/x", 1, 2, b"head", early)
+    with Ledger.open(tmp_path) as ledger:
+        for offset in (0, 4_000, 9_000):
+            ledger.commit([Outcome("web", (Position(origin, offset, b"x" * min(offset, 256)),), Counts())])
+        (state,) = ledger.resume("web")
+
+    assert [mark.offset for mark in state.marks] == [1_280, 2_560, 4_000]
+    assert state.marks[:2] == early[:2]
 
 
 def test_counts_add_up_by_stream_and_survive(tmp_path: Path) -> None:

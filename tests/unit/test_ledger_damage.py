@@ -95,7 +95,7 @@ def brought_to(file: Path, version: int) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(("text", "version"), [(VERSION_1, 1), (VERSION_2, 2), (VERSION_2, 3)])
+@pytest.mark.parametrize(("text", "version"), [(VERSION_1, 1), (VERSION_2, 2), (VERSION_2, 3), (VERSION_2, 4)])
 def test_a_ledger_of_every_older_version_is_taken_over(tmp_path: Path, text: str, version: int) -> None:
     sql(tmp_path / NAME, text)
     brought_to(tmp_path / NAME, version)
@@ -116,9 +116,21 @@ def test_a_ledger_of_every_older_version_is_taken_over(tmp_path: Path, text: str
     assert tables(tmp_path / NAME) == tables(tmp_path / "fresh" / NAME)
 
 
+def test_the_text_that_older_versions_kept_of_files_is_gone_once_a_ledger_is_taken_over(tmp_path: Path) -> None:
+    head = b"user=alice password=hunter2\nuser=bob password=swordfish"
+    sql(tmp_path / NAME, VERSION_2.replace("x'68'", f"x'{head.hex()}'"))
+    brought_to(tmp_path / NAME, 4)
+    assert b"hunter2" in (tmp_path / NAME).read_bytes()
+
+    with Ledger.open(tmp_path) as ledger:
+        (state,) = ledger.resume("web")
+        assert state.repeated(head) == state.head_bytes == len(head)
+        assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.glob(f"{NAME}*"))
+
+
 def test_every_version_there_ever_was_is_tried_above() -> None:
-    assert (min(schema.MIGRATIONS), max(schema.MIGRATIONS)) == (1, 3)
-    assert schema.VERSION == 4
+    assert (min(schema.MIGRATIONS), max(schema.MIGRATIONS)) == (1, 4)
+    assert schema.VERSION == 5
 
 
 # -- flipped bits ----------------------------------------------------------------------------------------------

@@ -27,11 +27,6 @@ HOUR = 3600.0
 
 
 @pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry(ManualClock())
-
-
-@pytest.fixture
 def opened(tmp_path: Path, telemetry: Telemetry) -> Callable[..., Reservoir]:
     def open_(fields: tuple[Field, ...] = (MS,)) -> Reservoir:
         return Reservoir(tmp_path / "web", fields, LIMITS, telemetry.stream("web"), now=5.0)
@@ -176,6 +171,7 @@ def test_the_keeper_opens_a_reservoir_once_and_saves_it_at_the_end(tmp_path: Pat
     keeper.close()
 
     assert len(hashes(tmp_path / "web")) == 5
+    assert keeper.reservoir("web", [MS], LIMITS, stretches=True) is not first
     assert keeper.reservoir("web", [MS, NOTE], LIMITS) is not first
 
 

@@ -116,6 +116,22 @@ def test_what_the_sandbox_hides_is_said_with_the_setting_that_shows_it(place: st
 
 
 @pytest.mark.usefixtures("own_user")
+def test_what_the_sandbox_hides_of_sinks_and_calendars_is_said_too() -> None:
+    rule = "{name: moves, reason: r, calendar: /root/c.ics}"
+    sinks = "{command: {argv: [/home/ann/page]}}", "{webhook: {url: 'http://x/', secret_file: /home/ann/hook.secret}}"
+    text = TEXT.format(log="/var/log/x", state=STATE, alerts=ALERTS).replace("[out]", "[out, page, hook]")
+    text = text.replace("{a: numeric}", f"{{a: numeric}}\n    alert: {{suppress: [{rule}]}}")
+
+    found = service_problems(load_config_text(f"{text}  page: {sinks[0]}\n  hook: {sinks[1]}\n", "f", {}), {})
+
+    assert [problem.key_path for problem in found if "does not see" in problem.message] == [
+        "sinks.page.command.argv",
+        "sinks.hook.webhook.secret_file",
+        "streams.web.alert.suppress[0].calendar",
+    ]
+
+
+@pytest.mark.usefixtures("own_user")
 def test_places_that_the_service_may_not_write_to_are_said(log: Path) -> None:
     found = service_problems(config("/no/x.log", "/srv/state", "/var/log/alerts.jsonl"), {})
 

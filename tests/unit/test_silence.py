@@ -8,7 +8,7 @@ import pytest
 from monitor.core.accounting import Memory
 from monitor.core.arrays import F64
 from monitor.core.clock import ManualClock
-from monitor.deciding.silence import Silence, longest_silence
+from monitor.deciding.silence import Silence, Silent, longest_silence
 
 STEADY = np.arange(2_000) * 30.0
 
@@ -36,6 +36,14 @@ def silence(clock: ManualClock) -> Silence:
     return Silence(100.0, clock)
 
 
+def told(quiet: Silence) -> Silent | None:
+    """What is told now."""
+    due = quiet.due()
+    if due:
+        quiet.tell()
+    return due
+
+
 def restarted(before: Silence, clock: ManualClock) -> Silence:
     after = silence(clock)
     assert after.take_over(Memory(before.made_by, before.keyed_state)) is None
@@ -46,13 +54,26 @@ def test_it_is_told_once_and_so_is_its_end() -> None:
     clock = ManualClock(1_000.0)
     quiet = silence(clock)
     clock.advance(100.0)
-    assert quiet.told() is None
+    assert told(quiet) is None
     clock.advance(0.5)
 
-    assert quiet.told() == (1_000.0, 100.5)
-    assert quiet.told() is None
+    assert told(quiet) == (1_000.0, 100.5)
+    assert told(quiet) is None
     clock.advance(10.0)
     assert quiet.heard() == (1_000.0, 110.5)
+    assert quiet.heard() is None
+
+
+def test_a_hidden_one_is_noted_once_and_told_when_nothing_hides_it_any_more() -> None:
+    clock = ManualClock(1_000.0)
+    quiet = silence(clock)
+    clock.advance(101.0)
+
+    assert (quiet.due(), quiet.hide(), quiet.hide()) == ((1_000.0, 101.0), True, False)
+    quiet = restarted(quiet, clock)
+    clock.advance(101.0)
+    assert quiet.due() is not None
+    assert not quiet.hide()
     assert quiet.heard() is None
 
 
@@ -60,12 +81,12 @@ def test_a_restart_tells_nothing_again_and_forgets_no_end() -> None:
     clock = ManualClock(1_000.0)
     quiet = silence(clock)
     clock.advance(101.0)
-    quiet.told()
+    told(quiet)
 
     quiet = restarted(quiet, clock)
     clock.advance(500.0)
 
-    assert quiet.told() is None
+    assert told(quiet) is None
     assert quiet.heard() == (1_000.0, 601.0)
 
 
@@ -78,9 +99,9 @@ def test_while_the_program_was_down_nobody_was_silent() -> None:
     quiet = restarted(quiet, clock)
     clock.advance(99.0)
 
-    assert quiet.told() is None
+    assert told(quiet) is None
     clock.advance(2.0)
-    assert quiet.told() == (1_000.0, 101.0)
+    assert told(quiet) == (1_000.0, 101.0)
 
 
 def test_damaged_state_is_not_gone_on_with() -> None:

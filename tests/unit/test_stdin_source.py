@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from monitor.core.accounting import FileState
 from monitor.core.clock import ManualClock
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk
 from monitor.sources import stdin
-from tests.support_files import Lines, RecordedEvents, joined, numbered, position, state_of
+from tests.support_files import Lines, RecordedEvents, joined, numbered, position
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Pipe:
         self.source = self.open()
 
     def open(self) -> stdin.Stdin:
-        states = [state_of(position(5, file_id="stdin-earlier", path="stdin"))]
+        states = [FileState.behind(position(5, file_id="stdin-earlier", path="stdin"), 0.0)]
         context = SourceContext("web", states, ManualClock(), self.events, self.arrived.set)
         return stdin.build(stdin.Config(queue_bytes=self.queue_bytes), context, fd=self.fd)
 

@@ -105,6 +105,8 @@ POLICIES = st.builds(
     st.just(0.0),
     st.integers(1, 4),
     st.sampled_from([0.0, 0.0, 1.0]),
+    st.sampled_from([0, 0, 1, 2, 3]),
+    st.sampled_from([8.0, 30.0]),
 )
 
 
@@ -223,6 +225,41 @@ def test_a_storm_that_goes_on_is_told_once_however_long_it_takes() -> None:
 
     assert [line for line in world.outbox.sent if not line.startswith("k")] == ["storm 0 by 2"] or world.outbox.held
     assert len(world.outbox.sent) <= 2
+
+
+LASTING = Policy(GAP, storm_keys=3, regime_after=2, regime_seconds=100.0)
+
+
+def test_a_storm_that_lasts_is_a_change_of_regime_and_over_when_it_was_quiet_for_as_long() -> None:
+    world = World(LASTING)
+
+    world.take([Alert(number / 2, f"k{number % 4}") for number in range(1_000)])
+    world.take([Alert(560.0, "a"), Alert(570.0, "b"), Alert(671.0, "c")], first=1_000)
+
+    storm = [line for line in world.outbox.sent if "storm" in line]
+    assert storm == ["storm 0 by 2", "storm 0 by 200", "storm 0 over (1002 of 6)"]
+    assert "c 1002 by 1002" in world.outbox.sent
+
+
+def test_in_a_change_of_regime_only_what_is_much_worse_is_told() -> None:
+    world = World(LASTING)
+    world.take([Alert(number / 2, f"k{number % 4}") for number in range(400)])
+
+    world.take([Alert(200, "x", 5.9), Alert(201, "y", 6.1), Alert(202, "x", 18.0), Alert(203, "z", 19.0)], first=400)
+
+    assert [line for line in world.outbox.sent if "storm" in line][2:] == ["storm 0 by 401", "storm 0 by 403"]
+
+
+def test_the_second_storm_of_a_day_is_the_last_that_is_told() -> None:
+    world = World(LASTING)
+    for start in (0.0, 30.0, 60.0, 90.0):
+        world.take([Alert(start, f"{start} {number}") for number in range(6)], first=int(start))
+
+    assert [line for line in world.outbox.sent if "storm" in line] == [
+        "storm 0 by 2",
+        "storm 30 by 32",
+        "storm 0 over (6 of 6)",
+    ]
 
 
 def test_all_records_are_near_an_alert_while_there_is_a_storm() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from monitor.core.alerts import FieldFinding
 from monitor.explaining.regimes import settle
-from monitor.explaining.silences import hush, speak
-from monitor.explaining.storms import example, gather, merge, subside
+from monitor.explaining.silences import give_up, hush, hush_many, speak, speak_many
+from monitor.explaining.storms import FIELDS, example, gather, merge, subside
 
 HOSTILE = "a\x1b[31m\nb"
 
@@ -23,6 +23,20 @@ def test_many_keys_are_told_with_the_worst_of_them() -> None:
     )
     assert gather("web", 3, 3, None, 0.0) == "web: 3 keys are anomalous (3 records in 0 s); worst "
     assert example("web", None, "web: x") == "a record without a key: x"
+
+
+def test_in_a_stream_without_keys_many_are_fields() -> None:
+    assert gather("web", 3, 9, None, 0.0, unit=FIELDS) + example("web", None, "web: x is 9", unit=FIELDS) == (
+        "web: 3 fields are anomalous (9 records in 0 s); worst x is 9"
+    )
+    assert "9 anomalous records of 3 fields within 5 s" in subside("web", 3, 9, 5.0, 2.0, unit=FIELDS)
+
+
+def test_a_storm_that_lasts_says_what_to_do_about_it() -> None:
+    assert gather("web", 412, 1_204, None, 86_400.0, settled=True) == (
+        "web: about 412 keys are anomalous (1,204 records in 86,400 s), perhaps how it is now (if so, retrain with "
+        "newer records or label this benign; nothing more is told until it is over, unless it gets much worse); worst "
+    )
 
 
 def test_the_end_of_many_and_of_one_that_is_among_them() -> None:
@@ -53,6 +67,21 @@ def test_silence_is_told_in_units_people_use() -> None:
     assert speak("web", 90_000) == "web: records come again after a silence of 25.0 h"
 
 
+def test_the_silence_of_keys_names_them() -> None:
+    assert hush("web", None, 720, 600, "a") == "web a: silent for 12 min: no record in 10 min or longer"
+    assert hush_many("web", "2026-11-22T03:12:00Z", 720, list("abcdefg")) == (
+        "web: 7 keys are silent, for 12 min, since 2026-11-22T03:12:00Z: a, b, c, d, e and 2 more"
+    )
+    assert hush_many("web", None, 720, list("abc")) == "web: 3 keys are silent, for 12 min: a, b, c"
+    assert speak("web", 720, "a") == "web a: records come again after a silence of 12 min"
+    assert speak_many("web", 7, 1, 720) == (
+        "web: 6 keys are heard again after a silence of 12 min; 1 more is silent still, told apart"
+    )
+    assert speak_many("web", 7, 0, 720) == "web: 7 keys are heard again after a silence of 12 min"
+    assert give_up("web", 604_800, "a") == "web a: silent for 7.0 days, not expected any more"
+    assert give_up("web", 604_800, None, 7) == "web: 7 keys silent for 7.0 days, not expected any more"
+
+
 def test_hostile_names_are_printable() -> None:
     told = [
         gather(HOSTILE, 3, 3, None, 0, HOSTILE),
@@ -62,6 +91,10 @@ def test_hostile_names_are_printable() -> None:
         settle(HOSTILE, HOSTILE, 2, None, [finding(HOSTILE, HOSTILE, HOSTILE)]),
         hush(HOSTILE, None, 1, 1),
         speak(HOSTILE, 1),
+        hush(HOSTILE, None, 1, 1, HOSTILE),
+        hush_many(HOSTILE, None, 1, [HOSTILE]),
+        speak_many(HOSTILE, 7, 0, 1),
+        give_up(HOSTILE, 1, HOSTILE),
     ]
 
     assert all(text.isprintable() for text in told)

@@ -7,13 +7,13 @@ is none, that is only said: a model that learned little is better than none.
 from __future__ import annotations
 
 from monitor.app.gates.contest import Contest
-from monitor.app.gates.trying import MARGIN, Tried, falls_short, planted, total
+from monitor.app.gates.trying import MARGIN, Tried, falls_short, planted_at_rate, total
 from monitor.model.trials import Gate
 
 
 def gate(contest: Contest, tried: Tried) -> Gate:
     """Planted faults found by the model and by the better of both."""
-    ours = total(tried.candidate)
+    ours = total(planted_at_rate(tried.found))
     if not ours[0]:
         return Gate("baselines", True, "no fault can be planted in these fields")
     name, best = max((("the mean record", total(tried.mean)), ("the identity", total(tried.identity))), key=_found)
@@ -32,7 +32,7 @@ def _found(row: tuple[str, tuple[int, int]]) -> int:
 
 def _does_better(tried: Tried, best: tuple[int, int]) -> bool:
     """Whether the one in use is not beaten."""
-    return tried.champion is not None and not falls_short(total(planted(tried.champion)), best)
+    return tried.champion is not None and not falls_short(total(planted_at_rate(tried.champion)), best)
 
 
 def _newly(contest: Contest) -> bool:

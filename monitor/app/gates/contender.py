@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,6 +37,10 @@ class Contender:
         features = restore_features(contents)
         scorer = scorer_of(contents, features.layout, device)
         return cls(contents, features, scorer, threshold_of(stream, contents), promise_of(stream, contents))
+
+    def knowing(self, records: RecordBatch) -> Contender:
+        """The same model, to which no value of these records is new."""
+        return replace(self, features=self.features.widened(records))
 
     @property
     def judge(self) -> Judge:

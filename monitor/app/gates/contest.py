@@ -79,6 +79,8 @@ class Contest:
         be like none of those that set the limit.
         """
         rows = self.parts.order[self.parts.calibration]
+        if self.records.warming is not None:
+            rows = rows[~self.records.warming[rows]]
         if self.records.times is not None and np.isfinite(self.records.times[rows]).any():
             rows = rows[self.records.times[rows] > np.nanmax(self.records.times[rows]) - DAY_SECONDS]
         return rows[-MOST_REPLAYED:]
@@ -100,7 +102,7 @@ class Contest:
 
     def _replayed(self, contender: Contender) -> Replay:
         order = self.parts.order
-        before = order[: int(np.flatnonzero(order == self.newest[0])[0])][-REMEMBERED:]
-        rows = take(self.records, np.concatenate([before, self.newest]))
-        scores = contender.scores(rows, contender.encode(rows))[len(before) :]
+        rows = order[max(0, int(np.flatnonzero(order == self.newest[0])[0]) - REMEMBERED) :]
+        records = take(self.records, rows)
+        scores = contender.scores(records, contender.encode(records))[np.isin(rows, self.newest)]
         return Replay(scores, scores > contender.threshold)

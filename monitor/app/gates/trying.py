@@ -55,8 +55,8 @@ SURE = 2.33
 class Tried:
     """What was found by each: the new model, the one in use (None: there is none), the mean record, the identity.
 
-    Of the two models also what they find at ``rate``, where chance decides less: the share of benign records that each
-    of them would then alert on.
+    Of the two models at their limits, and at ``rate``, where chance decides less: the share of benign records that each
+    of them would then alert on. Of the others at ``rate`` alone.
     """
 
     found: tuple[Recovered, ...]  # by the new model
@@ -79,8 +79,13 @@ class Tried:
 
 
 def tried(contest: Contest) -> Tried:
-    """Plant the same faults for all of them."""
-    ours = contest.candidate
+    """Plant the same faults for all of them.
+
+    To none of them any value of the records that set the limit is new: the model in use may know most of these from the
+    day before, and would raise fewer false alerts for that alone.
+    """
+    ours = contest.candidate.knowing(contest.calibrating)
+    rival = None if contest.champion is None else contest.champion.knowing(contest.calibrating)
     benign = alarms(contest, ours)
     false_alerts = benign.above(ours.threshold)
     many = enough_to_compare(benign, false_alerts)
@@ -90,12 +95,12 @@ def tried(contest: Contest) -> Tried:
 
     def baseline(expected: F32) -> tuple[Planted, ...]:
         judge = Judge(ours.features, distance_from(expected, ours.features.layout), lambda _values: [])
-        limit = _alarms(contest, lambda records: _judged(judge, ours, records)).limit(false_alerts)
+        limit = _alarms(contest, lambda records: _judged(judge, ours, records)).limit(many)
         return planted(_found(contest, judge, stretch, Limits(limit, limit)))
 
     return Tried(
         found=_found(contest, ours.judge, stretch, limits, EFFORT.named),
-        champion=None if contest.champion is None else _rival(contest, contest.champion, false_alerts, many),
+        champion=None if rival is None else _rival(contest, rival, false_alerts, many),
         mean=baseline(values[:, : ours.features.layout.width].mean(axis=0, dtype=np.float64).astype(np.float32)),
         identity=baseline(np.empty(0, dtype=np.float32)),
         rate=many / benign.weights.sum(),
@@ -141,13 +146,16 @@ def alarms(contest: Contest, contender: Contender) -> Alarms:
 
 
 def _alarms(contest: Contest, score: Callable[[RecordBatch], F64]) -> Alarms:
-    scores = score(contest.calibrating)
+    records = contest.calibrating
+    scores, weights = score(records), np.ones(len(records))
+    if records.warming is not None:
+        weights[records.warming] = 0.0
     told, rate = contest.told, contest.stream.alert.records_per_day
     if told is None or rate is None or not len(told.records):
-        return Alarms(scores, np.ones(len(scores)))
+        return Alarms(scores, weights)
     again = score(told.records) * told.factors
-    share = len(scores) / rate / told.days
-    return Alarms(np.concatenate([scores, again]), np.repeat([1.0, share], [len(scores), len(again)]))
+    share = weights.sum() / rate / told.days
+    return Alarms(np.concatenate([scores, again]), np.concatenate([weights, np.full(len(again), share)]))
 
 
 def enough_to_compare(benign: Alarms, false_alerts: float) -> float:
