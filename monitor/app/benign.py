@@ -24,7 +24,7 @@ from monitor.core.records import HEADER, Origin, RecordBatch
 from monitor.core.rows import places_only
 from monitor.plugins import resolve_state_dir
 from monitor.plugins.matching import matches, patterns
-from monitor.reservoir.columns import TIME, numbers, records_of
+from monitor.reservoir.columns import SCORE, TIME, numbers, records_of
 
 ENOUGH = 1000
 """A sample of fewer records is not preferred to the files that the source reads."""
@@ -111,7 +111,7 @@ def _sampled(stream: StreamConfig, kept: Kept, feedback: Feedback) -> Iterator[t
     fields = learned_fields(stream)
     for path, day in kept.days:
         records = records_of(day.table, fields, timed=stream.time is not None, keyed=stream.key is not None)
-        near = feedback.near_alert(records, numbers(day.table, TIME))
+        near = feedback.near_alert(records, numbers(day.table, TIME), numbers(day.table, SCORE))
         known = feedback.near_anomaly(records, numbers(day.table, TIME)) if kept.needed else near
         raw = places_only(Origin(file_id=str(path), epoch=0, path=str(path)), len(records))
         yield _without(replace(records, raw=raw), known), near

@@ -19,6 +19,7 @@ from monitor.app.labels import LABELS_FILE, Label, read_labels
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, Bools
 from monitor.core.arrow import pa, pc
+from monitor.core.clock import DAY_SECONDS
 from monitor.core.columns import lines
 from monitor.core.config import StreamConfig
 from monitor.core.errors import NoInputError
@@ -31,6 +32,13 @@ from monitor.ledger import Ledger
 
 MOST_ALERTS = 100_000
 """Of a stream, the newest; the ledger keeps as many."""
+
+
+ODD = 0.5
+"""Of the limit: few benign records of a key score higher."""
+
+SUSPECTED_SECONDS = DAY_SECONDS
+"""So long before and after an episode what is odd of its key may be part of it."""
 
 
 @dataclass(frozen=True)
@@ -64,22 +72,29 @@ class Feedback:
             raw = replace(raw, origin=replace(raw.origin, path=str(self.path), file_id=str(self.path)))
             yield build_ingest(self.stream, learned_fields(self.stream)).parse(raw)
 
-    def near_alert(self, records: RecordBatch, times: F64) -> Bools:
-        """Which records, [n], happened in an episode of their key, or about then; ``times`` [n] are finite."""
-        return self._near(self.alerted, records, times)
+    def near_alert(self, records: RecordBatch, times: F64, scores: F64) -> Bools:
+        """Which records, [n], happened in an episode of their key, or about then, and which may belong to one.
+
+        An attack that is patient keeps most of its records below the limit: what is odd itself, and of a key that was
+        told of within a day, is under suspicion. ``times`` and ``scores`` [n] are finite.
+        """
+        alert = self.stream.alert
+        odd = scores > ODD * alert.threshold
+        near = self._near(self.alerted, records, times, alert.episode_gap_seconds)
+        return near | (odd & self._near(self.alerted, records, times, SUSPECTED_SECONDS))
 
     def near_anomaly(self, records: RecordBatch, times: F64) -> Bools:
         """The same of the episodes that people called an anomaly."""
         spans = (_told(label.alert) for label in self.labels if label.label == "anomaly")
-        return self._near(_by_key(spans), records, times)
+        return self._near(_by_key(spans), records, times, self.stream.alert.episode_gap_seconds)
 
-    def _near(self, episodes: Mapping[str | None, F64], records: RecordBatch, times: F64) -> Bools:
+    def _near(self, episodes: Mapping[str | None, F64], records: RecordBatch, times: F64, seconds: float) -> Bools:
         near = np.zeros(len(records), dtype=np.bool_)
         groups = by_key(records)
         for key, rows in zip(groups.keys, np.split(groups.rows, groups.starts[1:]), strict=True):
             for alerted in (episodes.get(key), episodes.get(STORM)):
                 if alerted is not None:
-                    near[rows] |= _within(times[rows], alerted, self.stream.alert.episode_gap_seconds)
+                    near[rows] |= _within(times[rows], alerted, seconds)
         return near
 
     def anomalies(self, raw: RawBatch) -> Bools:

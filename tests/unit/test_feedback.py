@@ -138,7 +138,27 @@ def test_what_came_near_an_alert_of_its_key_is_known(tmp_path: Path, stream: Str
 
     times = [9.0, 10.0, 30.0, 31.0, 40.0, 41.0]
     batch = records(ms=[1.0] * 6, times=times, keys=["a", "a", "a", "a", "b", None])
-    assert feedback.near_alert(batch, np.array(times)).tolist() == [False, True, True, False, False, True]
+    assert feedback.near_alert(batch, np.array(times), np.zeros(len(batch))).tolist() == [
+        False,
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_what_is_odd_itself_within_a_day_of_an_alert_of_its_key_is_under_suspicion(
+    tmp_path: Path, stream: StreamConfig
+) -> None:
+    """A patient attack: two of its records were told of, hours apart, and the others stayed below the limit of 1."""
+    commit(tmp_path, [alert(1, "a", 20)])
+    times = 20 + np.array([0.4, 0.6, 0.4, 1.1]) * 86_400
+    batch = records(ms=[1.0] * 4, keys=["a", "a", "b", "a"])
+
+    near = Feedback.of(tmp_path, "web", stream).near_alert(batch, times, np.array([0.8, 0.4, 0.8, 0.8]))
+
+    assert near.tolist() == [True, False, False, False]
 
 
 def test_all_of_an_episode_that_is_over_is_near_however_long_it_was(tmp_path: Path, stream: StreamConfig) -> None:
@@ -151,9 +171,13 @@ def test_all_of_an_episode_that_is_over_is_near_however_long_it_was(tmp_path: Pa
     times = np.array([31.0, 60.0, 61.0])
     batch = records(ms=[1.0] * 3, keys=["a"] * 3)
 
-    assert Feedback.of(tmp_path, "web", stream).near_alert(batch, times).tolist() == [True, True, False]
+    assert Feedback.of(tmp_path, "web", stream).near_alert(batch, times, np.zeros(len(batch))).tolist() == [
+        True,
+        True,
+        False,
+    ]
     say(tmp_path, "benign", first)
-    assert not Feedback.of(tmp_path, "web", stream).near_alert(batch, times).any()
+    assert not Feedback.of(tmp_path, "web", stream).near_alert(batch, times, np.zeros(len(batch))).any()
 
 
 def test_an_episode_that_goes_on_is_known_as_far_as_it_came(tmp_path: Path, stream: StreamConfig) -> None:
@@ -167,16 +191,20 @@ def test_an_episode_that_goes_on_is_known_as_far_as_it_came(tmp_path: Path, stre
     times = np.array([31.0, 60.0, 61.0])
     batch = records(ms=[1.0] * 3, keys=["a"] * 3)
 
-    assert Feedback.of(tmp_path, "web", stream).near_alert(batch, times).tolist() == [True, True, False]
+    assert Feedback.of(tmp_path, "web", stream).near_alert(batch, times, np.zeros(len(batch))).tolist() == [
+        True,
+        True,
+        False,
+    ]
     say(tmp_path, "benign", first)
-    assert not Feedback.of(tmp_path, "web", stream).near_alert(batch, times).any()
+    assert not Feedback.of(tmp_path, "web", stream).near_alert(batch, times, np.zeros(len(batch))).any()
 
 
 def test_a_short_episode_after_a_long_one_does_not_hide_it(tmp_path: Path, stream: StreamConfig) -> None:
     long, short = EpisodeRef("1", alert(0, seconds=0).time, alert(0, seconds=59).time, 2.0), alert(2, "a", 5)
     say(tmp_path, "anomaly", structs.replace(alert(1, "a"), episode=long), short)
 
-    near = Feedback.of(tmp_path, "web", stream).near_alert(records(ms=[1.0], keys=["a"]), np.array([40.0]))
+    near = Feedback.of(tmp_path, "web", stream).near_alert(records(ms=[1.0], keys=["a"]), np.array([40.0]), np.zeros(1))
 
     assert near.tolist() == [True]
 
@@ -186,7 +214,7 @@ def test_an_anomaly_that_the_ledger_has_forgotten_is_known_by_its_label(tmp_path
 
     feedback = Feedback.of(tmp_path, "web", stream)
 
-    assert feedback.near_alert(records(ms=[1.0], keys=["a"]), np.array([25.0])).tolist() == [True]
+    assert feedback.near_alert(records(ms=[1.0], keys=["a"]), np.array([25.0]), np.zeros(1)).tolist() == [True]
 
 
 def test_records_called_benign_are_parsed_and_cut_ones_are_not(tmp_path: Path, stream: StreamConfig) -> None:
@@ -214,7 +242,7 @@ def test_lines_with_the_text_of_an_anomaly_are_found_redacted_and_cut_as_it_is(
 def test_without_a_ledger_and_labels_nothing_is_near(tmp_path: Path, stream: StreamConfig) -> None:
     feedback = Feedback.of(tmp_path, "web", stream)
 
-    assert feedback.near_alert(records(ms=[1.0], keys=["a"]), np.zeros(1)).tolist() == [False]
+    assert feedback.near_alert(records(ms=[1.0], keys=["a"]), np.zeros(1), np.zeros(1)).tolist() == [False]
     assert list(feedback.benign()) == []
     assert not feedback.anomalies(framed(["x"])).any()
 
@@ -229,5 +257,5 @@ def test_records_near_a_known_anomaly_are_told_from_those_near_other_alerts(
 
     feedback = Feedback.of(tmp_path, "web", stream)
 
-    assert feedback.near_alert(batch, times).tolist() == [True, False, True]
+    assert feedback.near_alert(batch, times, np.zeros(len(batch))).tolist() == [True, False, True]
     assert feedback.near_anomaly(batch, times).tolist() == [False, False, True]
