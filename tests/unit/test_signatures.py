@@ -1,11 +1,11 @@
-"""What stands for the key of a stream that has none: the field to blame, whatever stands beside a record."""
+"""What stands for the key of a stream that has none: the field that goes wrong, whatever stands beside a record."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from monitor.app.signatures import ASKED, Signatures
+from monitor.app.signatures import Signatures
 from monitor.core.arrays import F32
 from monitor.model.calibration import calibrate_network
 from monitor.model.inference import Inference
@@ -30,11 +30,13 @@ def odd(features: list[int]) -> F32:
     return values
 
 
-def test_the_field_to_blame_stands_for_the_record_and_features_of_one_field_are_one(signatures: Signatures) -> None:
+def test_the_field_that_is_wrong_stands_for_it_and_features_of_one_field_are_one(
+    signatures: Signatures,
+) -> None:
     assert signatures.of(odd([0, 1, 2])) == ["level", "level", "f2"]
 
 
-def test_of_many_records_none_is_overlooked(signatures: Signatures) -> None:
-    features = [0] * 5 * ASKED + [2] + [1] * ASKED
+def test_what_comes_beside_a_record_changes_nothing(signatures: Signatures) -> None:
+    values = odd([0] * 80 + [2] + [1] * 16)
 
-    assert signatures.of(odd(features)) == ["f2" if feature == 2 else "level" for feature in features]
+    assert signatures.of(values) == [name for row in values for name in signatures.of(row[None])]

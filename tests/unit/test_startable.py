@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -122,13 +123,19 @@ def test_sinks_that_nobody_uses_and_offline_look_at_no_file(tmp_path: Path) -> N
     assert execute(["check", "--offline", str(configured(tmp_path, ["hook"], "c.ics"))]) == ExitCode.OK
 
 
+def open_to_all(directory: Path) -> None:
+    """Let everybody look into it; how many directories there are above depends on how many processes run the tests."""
+    above = [each for each in directory.parents if each.is_relative_to(tempfile.gettempdir())][:-1]
+    for each in (directory, *above):
+        each.chmod(0o755)
+
+
 @as_root
 def test_what_a_user_may_not_read_is_a_warning_with_the_cure(tmp_path: Path) -> None:
     put(tmp_path, hook="x", people="x", calendar=EVENTS)
     for name in ("hook.secret", "people.urls", "c.ics"):
         (tmp_path / name).chmod(0o600)
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    open_to_all(tmp_path)
     config: Config = load_config(configured(tmp_path, ["people"], "c.ics"))
 
     with acting_as("nobody", []):
@@ -146,8 +153,7 @@ def test_what_a_user_may_not_read_is_a_warning_with_the_cure(tmp_path: Path) -> 
 @as_root
 def test_a_directory_that_hides_a_secret_is_named(tmp_path: Path) -> None:
     put(tmp_path, people="x")
-    for directory in tmp_path.parents[:2]:
-        directory.chmod(0o755)
+    open_to_all(tmp_path)
     tmp_path.chmod(0o700)
     config = load_config(configured(tmp_path, ["people"]))
 
