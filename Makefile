@@ -12,7 +12,7 @@ LIBRARY = $(DESTDIR)$(PREFIX)/lib/aemonitor
 WEB_CONFIG = $(DESTDIR)/etc/aemonitor/web.yaml
 STAGE := build/deb
 
-.PHONY: demo test test-long check format lint types layers docs bench bench-quality install uninstall deb clean
+.PHONY: demo test test-long check format lint types layers docs bench bench-guard bench-quality install uninstall deb clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -46,8 +46,11 @@ layers: $(READY)  ## imports point down
 docs: $(READY)  ## generated pages are current, links lead somewhere
 	$(BIN)/python docs/generate.py --check
 
-bench: $(READY)  ## records per CPU second on one core, against mtail on the same files
-	$(BIN)/python benches/throughput.py
+bench: $(READY)  ## records per CPU second on one core, against mtail and rsyslog on the same files; keeps the ratios
+	$(BIN)/python benches/throughput.py --keep
+
+bench-guard: $(READY)  ## a short one, which fails where a ratio is far below the one kept last
+	$(BIN)/python benches/throughput.py --records 300000 --guard
 
 $(BENCH_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'

@@ -1,8 +1,8 @@
 """From line written to alert visible in the alert file, at a steady rate; the daemon runs as a user runs it.
 
-One line in twenty is a fault; its alert carries the moment the line was written.
+One line in so many is a fault; its alert carries the moment the line was written.
 
-Usage: python benches/latency.py [--rate 1000] [--seconds 20]
+Usage: python benches/latency.py [--rate 1000] [--seconds 30] [--fault-every 100]
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 
 OUT = Path(__file__).resolve().parent.parent / "bench-out" / "latency"
-FAULT_EVERY = 20
 CONFIG = """server: {{listen: none}}
 state_dir: {out}/state
 device: cpu
@@ -76,7 +75,8 @@ def main() -> None:
     """Measure and print one line."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rate", type=int, default=1000)
-    options.add_argument("--seconds", type=int, default=20)
+    options.add_argument("--seconds", type=int, default=30)
+    options.add_argument("--fault-every", type=int, default=100)
     given = options.parse_args()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
@@ -93,14 +93,14 @@ def main() -> None:
     watcher.start()
     threading.Thread(target=daemon.stderr.read, daemon=True).start()
     cpu_before = cpu_seconds(daemon.pid)
-    produce(OUT / "app.log", given.rate, given.seconds)
+    produce(OUT / "app.log", given.rate, given.seconds, given.fault_every)
     time.sleep(1)
     cpu = cpu_seconds(daemon.pid) - cpu_before
     watcher.stopped.set()
     daemon.send_signal(signal.SIGTERM)
     daemon.wait()
     delays = 1000 * np.array(watcher.delays)
-    expected = given.rate * given.seconds // FAULT_EVERY
+    expected = given.rate * given.seconds // given.fault_every
     print(
         f"{given.rate} lines/s for {given.seconds} s: {len(delays)} of {expected} alerts, latency ms "
         f"p50 {np.quantile(delays, 0.5):.1f}, p99 {np.quantile(delays, 0.99):.1f}, max {delays.max():.1f}; "
@@ -114,13 +114,13 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def produce(log: Path, rate: int, seconds: int) -> None:
+def produce(log: Path, rate: int, seconds: int, fault_every: int) -> None:
     """Write one line at a time at a steady rate."""
     begun = time.monotonic()
     with log.open("ab", buffering=0) as out:
         for number in range(rate * seconds):
             time.sleep(max(0.0, begun + number / rate - time.monotonic()))
-            out.write(line(number, faulty=number % FAULT_EVERY == 0))
+            out.write(line(number, faulty=number % fault_every == 0))
 
 
 if __name__ == "__main__":

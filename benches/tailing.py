@@ -66,8 +66,9 @@ class Counted:
 class Counter:
     """A data path that looks at no record."""
 
-    def process(self, raw: RawBatch) -> Counted:
+    def process(self, raw: RawBatch, prepared: object = None) -> Counted:
         """Count."""
+        del prepared
         counts = Counts(read=len(raw), scored=len(raw), bytes=raw.input_bytes)
         return Counted(Outcome(STREAM, (Position(raw.origin, raw.next_offset, raw.tail),), counts))
 
@@ -94,7 +95,7 @@ def tail(log: Path, state: Path, parent: Connection) -> None:
         ledger.forget(stream, file_ids)
 
     flow = Flow(queue, clock, health, turn_bytes=2 << 20, keep_one_in=1)
-    reader = Reader(queue, flow, forget=forget, beat=lambda: health.beat("reader"), failed=_end)
+    reader = Reader(queue, flow, ahead=lambda *_: None, forget=forget, beat=lambda: health.beat("reader"), failed=_end)
     stream = telemetry.stream(STREAM)
     context = SourceContext(STREAM, ledger.resume(STREAM), clock, stream, reader.wake)
     source = file_tail.build(file_tail.Config(include=[str(log)]), context)

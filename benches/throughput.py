@@ -1,10 +1,14 @@
-"""Records per CPU second of the whole path, against mtail on the same files in the same run.
+"""Records per CPU second of the whole path, against mtail and rsyslog on the same files in the same run.
 
 The whole path is: tail from disk, frame, parse, encode, score, decide, commit to the ledger. Each
 program runs as a process of its own on one core, in turns. The processor time of starting (measured on an empty file)
-is left out on both sides and shown beside: a daemon starts once.
+is left out on both sides and shown beside: a daemon starts once. Of several rounds the one counts that was disturbed
+least, for each program. rsyslog copies lines from file to file and looks into none of them: how fast it can be done.
 
 Usage: python benches/throughput.py [--records N] [--rounds N] [--method l1|blend] [--only json,access,csv,text]
+           [--keep | --guard]
+
+``--keep`` adds the ratios to benches/history.json, ``--guard`` exits with 1 if one is far below what was kept last.
 """
 
 from __future__ import annotations
@@ -13,12 +17,12 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import history
 import workloads
 
 HERE = Path(__file__).resolve().parent
@@ -57,7 +61,22 @@ STREAMS = {
       program: categorical
       message: text""",
 }
-TARGETS = {"json": 2.5, "access": 2.5, "text": 1.2}
+
+RSYSLOG = """module(load="imfile")
+global(workDirectory="{work}" maxMessageSize="64k")
+template(name="as_is" type="string" string="%rawmsg%\\n")
+input(type="imfile" file="{data}" tag="bench" freshStartTail="off")
+action(type="omfile" file="{copy}" template="as_is" ioBufferSize="256k" asyncWriting="off" flushOnTXEnd="off")
+"""
+
+
+UNWRITTEN = 1 << 20
+"""Bytes that rsyslog holds back until there are more, or it ends."""
+
+LONGEST_SECONDS = 120.0
+
+LEAST_WRITTEN = 0.98
+"""Of the bytes that it was given: of a time stamp that is padded with blanks it keeps one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +90,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: medians over the rounds; rates are per CPU second, start left out."""
+    """One line of the table: of the least disturbed rounds; rates are per CPU second, start left out."""
 
     workload: str
     records: int
@@ -83,6 +102,7 @@ class Row:
     rss_mb: float
     mtail_records_per_cpu_second: float
     ratio: float
+    rsyslog_records_per_cpu_second: float
 
 
 def run(command: list[str], environment: dict[str, str]) -> Usage:
@@ -102,6 +122,25 @@ def run(command: list[str], environment: dict[str, str]) -> Usage:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {complaint.decode()[-2000:]}")
+    return Usage(usage.ru_utime + usage.ru_stime, time.monotonic() - begun, usage.ru_maxrss / 1024)
+
+
+def run_until(command: list[str], output: Path, size: int) -> Usage:
+    """Run on one core until a file is nearly as large, and then tell it to end, which writes the rest."""
+    import time
+
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        ["taskset", "-c", str(CORE), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(1.0)
+    while output.exists() and output.stat().st_size < size - UNWRITTEN and time.monotonic() - begun < LONGEST_SECONDS:
+        time.sleep(0.1)
+    process.terminate()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if size and output.stat().st_size < LEAST_WRITTEN * size:
+        raise SystemExit(f"{' '.join(command)} wrote {output.stat().st_size:,} bytes of {size:,}")
     return Usage(usage.ru_utime + usage.ru_stime, time.monotonic() - begun, usage.ru_maxrss / 1024)
 
 
@@ -142,29 +181,39 @@ class Contest:
         """One regular expression a line over the whole file."""
         return run(["mtail", "-one_shot", "-logs", str(data), "-progs", str(self.programs)], {"GOMAXPROCS": "1"})
 
+    def rsyslog(self, data: Path) -> Usage:
+        """Copy every line to another file, as it is."""
+        work = self.directory / "rsyslog"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        config, copy = work / "rsyslog.conf", work / "copy.log"
+        config.write_text(RSYSLOG.format(work=work, data=data, copy=copy))
+        return run_until(["rsyslogd", "-n", "-f", str(config), "-i", str(work / "pid")], copy, data.stat().st_size)
+
 
 def measure(name: str, records: int, rounds: int, method: str) -> Row:
-    """Run both in turns; medians."""
+    """Run all in turns."""
     contest = Contest(name, records, method)
     empty = OUT / "empty.log"
     empty.write_bytes(b"")
-    start, mtail_start = contest.aemonitor(empty), contest.mtail(empty)
-    pairs = [(contest.aemonitor(contest.data), contest.mtail(contest.data)) for _ in range(rounds)]
-    ours = [records / (a.cpu_seconds - start.cpu_seconds) for a, _ in pairs]
-    theirs = [records / (b.cpu_seconds - mtail_start.cpu_seconds) for _, b in pairs]
+    runners = (contest.aemonitor, contest.mtail, contest.rsyslog)
+    starts, found = [[[run_on(data) for run_on in runners] for _ in range(rounds)] for data in (empty, contest.data)]
+    least = [[min(usages[at].cpu_seconds for usages in each) for at in range(len(runners))] for each in (starts, found)]
+    spent = [whole - start for start, whole in zip(*least, strict=True)]
+    ours, mtails, rsyslogs = (records / seconds for seconds in spent)
     line_bytes = contest.data.stat().st_size / records
-    rate = statistics.median(ours)
     return Row(
         workload=name,
         records=records,
         line_bytes=line_bytes,
-        records_per_cpu_second=rate,
-        mb_per_cpu_second=rate * line_bytes / 1e6,
-        cpu_seconds_per_million=1e6 / rate,
-        start_cpu_seconds=start.cpu_seconds,
-        rss_mb=max(a.rss_mb for a, _ in pairs),
-        mtail_records_per_cpu_second=statistics.median(theirs),
-        ratio=statistics.median(a / b for a, b in zip(ours, theirs, strict=True)),
+        records_per_cpu_second=ours,
+        mb_per_cpu_second=ours * line_bytes / 1e6,
+        cpu_seconds_per_million=1e6 / ours,
+        start_cpu_seconds=least[0][0],
+        rss_mb=max(usages[0].rss_mb for usages in found),
+        mtail_records_per_cpu_second=mtails,
+        ratio=ours / mtails,
+        rsyslog_records_per_cpu_second=rsyslogs,
     )
 
 
@@ -173,14 +222,14 @@ def table(rows: list[Row]) -> str:
     lines = [
         (
             "| workload | bytes a line | records/CPU s | MB/CPU s | CPU s per million | RSS MB | start CPU s "
-            "| mtail records/CPU s | ratio to mtail |"
+            "| mtail records/CPU s | ratio to mtail | rsyslog lines/CPU s |"
         ),
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {r.workload} | {r.line_bytes:.0f} | {r.records_per_cpu_second:,.0f} | {r.mb_per_cpu_second:.0f} "
         f"| {r.cpu_seconds_per_million:.2f} | {r.rss_mb:.0f} | {r.start_cpu_seconds:.1f} "
-        f"| {r.mtail_records_per_cpu_second:,.0f} | {r.ratio:.2f} |"
+        f"| {r.mtail_records_per_cpu_second:,.0f} | {r.ratio:.2f} | {r.rsyslog_records_per_cpu_second:,.0f} |"
         for r in rows
     ]
     return "\n".join(lines)
@@ -193,6 +242,8 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--method", default="l1", choices=("l1", "blend"), help="how records are scored")
     options.add_argument("--only", default=",".join(workloads.WORKLOADS))
+    options.add_argument("--keep", action="store_true", help="add the ratios to the history")
+    options.add_argument("--guard", action="store_true", help="fail if a ratio is far below the one kept last")
     given = options.parse_args()
     if shutil.which("mtail") is None:
         raise SystemExit("mtail is not installed; on Debian: apt-get install mtail")
@@ -202,7 +253,15 @@ def main() -> None:
         rows.append(measure(name, given.records, given.rounds, given.method))
         print(table(rows[-1:]), flush=True)
     (OUT / "throughput.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
-    print(f"\n{table(rows)}")
+    print(f"\n{table(rows)}\n")
+    ratios = {row.workload: row.ratio for row in rows}
+    changes = history.changes(ratios)
+    print("ratio to mtail, since it was kept last:")
+    print("\n".join(change.text() for change in changes))
+    if given.keep:
+        history.keep(ratios, {row.workload: row.records_per_cpu_second for row in rows})
+    if given.guard and any(change.lost for change in changes):
+        raise SystemExit(f"a ratio is lower by more than {history.LARGEST_LOSS:.0%}")
 
 
 if __name__ == "__main__":

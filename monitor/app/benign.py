@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from monitor.app.bursts import bursts
 from monitor.app.compose import build_ingest, learned_fields, read_input
 from monitor.app.feedback import Feedback
 from monitor.app.kept import Kept
 from monitor.core.arrays import I64, Bools
+from monitor.core.arrow import pa
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import NoInputError
 from monitor.core.groups import by_key
@@ -24,7 +26,7 @@ from monitor.core.records import HEADER, Origin, RecordBatch
 from monitor.core.rows import places_only
 from monitor.plugins import resolve_state_dir
 from monitor.plugins.matching import matches, patterns
-from monitor.reservoir.columns import SCORE, TIME, numbers, records_of
+from monitor.reservoir.columns import KEY, SCORE, TIME, numbers, records_of
 
 ENOUGH = 1000
 """A sample of fewer records is not preferred to the files that the source reads."""
@@ -39,7 +41,7 @@ def benign(
     """Parsed batches in the order of event time: of the given files and of the sample.
 
     Without either of the files that the stream's source reads. Records that people called benign are among them; those
-    they called anomalies, and what came near an alert, are marked as filtered.
+    they called anomalies, what came near an alert, and bursts of what is odd, are marked as filtered.
 
     Raises:
         NoInputError: there is nothing to read.
@@ -107,14 +109,24 @@ def _because(kept: Kept) -> str:
 
 
 def _sampled(stream: StreamConfig, kept: Kept, feedback: Feedback) -> Iterator[tuple[RecordBatch, Bools]]:
-    """The sample, a batch a day, and which of it came near an alert; a record stands in its file at its line number."""
+    """The sample, a batch a day, and which of it is suspected; a record stands in its file at its line number."""
     fields = learned_fields(stream)
-    for path, day in kept.days:
+    for (path, day), burst in zip(kept.days, _bursts(kept, feedback), strict=True):
         records = records_of(day.table, fields, timed=stream.time is not None, keyed=stream.key is not None)
-        near = feedback.near_alert(records, numbers(day.table, TIME), numbers(day.table, SCORE))
+        near = feedback.near_alert(records, numbers(day.table, TIME), numbers(day.table, SCORE)) | burst
         known = feedback.near_anomaly(records, numbers(day.table, TIME)) if kept.needed else near
         raw = places_only(Origin(file_id=str(path), epoch=0, path=str(path)), len(records))
         yield _without(replace(records, raw=raw), known), near
+
+
+def _bursts(kept: Kept, feedback: Feedback) -> Sequence[Bools]:
+    """Which records of each day are in a burst of odd ones."""
+    if not len(kept):
+        return [np.zeros(0, dtype=np.bool_)] * len(kept.days)
+    keys = pa.chunked_array([day.table.column(KEY).combine_chunks() for _, day in kept.days]).combine_chunks()
+    scores = np.concatenate([numbers(day.table, SCORE) for _, day in kept.days])
+    found = bursts(keys, kept.times, feedback.odd(scores))
+    return np.split(found, np.cumsum([len(day.table) for _, day in kept.days])[:-1])
 
 
 def _in_stretches(kept: Kept, sampled: Iterable[tuple[RecordBatch, Bools]]) -> Iterator[tuple[RecordBatch, Bools]]:

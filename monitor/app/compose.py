@@ -10,6 +10,7 @@ from typing import IO
 
 from monitor import plugins
 from monitor.app.alerting import AlertWriter
+from monitor.app.called_benign import Benign
 from monitor.app.key_silences import KeySilenceTeller, key_policy
 from monitor.app.last_places import LastPlaces
 from monitor.app.pipeline import Pipeline
@@ -18,7 +19,7 @@ from monitor.app.signatures import Signatures
 from monitor.app.silences import SilenceTeller, SilenceWriter, rules_of, silence_of
 from monitor.app.streams import models_root
 from monitor.app.stretch_sampling import StretchSampler
-from monitor.app.suppressing import Benign, Suppressor
+from monitor.app.suppressing import Suppressor
 from monitor.app.telling import Teller
 from monitor.core.clock import DAY_SECONDS, Clock
 from monitor.core.config import Config, StreamConfig
@@ -37,8 +38,8 @@ from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
 from monitor.ingest.framing import Framer
 from monitor.ingest.reading import Ingest, TimeColumn, read_files, wanted_fields
+from monitor.model import backend
 from monitor.model.bundle import Bundle, BundleContents, load
-from monitor.model.device import choose_device
 from monitor.model.versions import current_version, stream_directory
 from monitor.plugins.matching import patterns
 from monitor.reservoir.keeper import Keeper
@@ -114,7 +115,7 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
     """
     stream, contents = config.streams[name], bundle.contents
     features = restore_features(contents)
-    scorer = scorer_of(contents, features.layout, choose_device(config.device)[0])
+    scorer = scorer_of(contents, features.layout, backend.chosen(config.backend, config.device)[0])
     redaction = Redaction(stream.redact)
     alerts = AlertWriter(name, build_parser(stream, None), features, scorer, bundle, clock=clock, redaction=redaction)
     averaging = averaging_of(contents)
@@ -123,7 +124,7 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
     ingest = build_ingest(stream, features.fields, context=context)
     suppressor = suppressor_of(config, name, alerts)
     silences = SilenceWriter(alerts, clock, LastPlaces(patterns(stream.source.options)))
-    rules = rules_of(suppressor.rules, stream.key, clock)
+    rules, benign = rules_of(suppressor.rules, stream.key, clock), suppressor.benign
     return Pipeline(
         name,
         ingest,
@@ -137,8 +138,8 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
             stream.alert.tell,
             suppressor,
             signatures=Signatures(scorer, features.sources) if stream.key is None else None,
-            silence=SilenceTeller(silence_of(stream, contents, clock), silences, rules),
-            keys=KeySilenceTeller(missed, clock, silences, rules, timed=stream.time is not None),
+            silence=SilenceTeller(silence_of(stream, contents, clock), silences, rules, benign),
+            keys=KeySilenceTeller(missed, clock, silences, rules, benign, timed=stream.time is not None),
         ),
     )
 
@@ -239,7 +240,7 @@ def load_bundle(config: Config, name: str, version: str | None) -> Bundle:
     directory = stream_directory(models_root(config), name)
     if version is None and current_version(models_root(config), name) is None:
         raise TryLaterError(f"no model has been published yet; run `aemonitor retrain --stream {name}`")
-    return load(directory / version if version else directory, name)
+    return load(directory / version if version else directory, name, config.backend)
 
 
 def check_fit(name: str, stream: StreamConfig, bundle: Bundle, features: FeatureSpace) -> None:

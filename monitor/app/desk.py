@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from monitor.app.alerting import rfc3339
-from monitor.app.gates.episode import standing
 from monitor.app.history import found_alert, label_found
 from monitor.app.labels import Label, labels_version, read_labels
 from monitor.app.model_drift import sign_of_drift
+from monitor.app.standing import standing
 from monitor.app.surroundings import GONE, surroundings
 from monitor.core.alerts import Alert
 from monitor.core.clock import DAY_SECONDS, Clock

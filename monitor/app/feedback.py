@@ -13,9 +13,9 @@ import numpy as np
 
 from monitor.app.alerting import RAW_CHARACTERS
 from monitor.app.compose import build_ingest, learned_fields
-from monitor.app.gates.episode import standing
 from monitor.app.gates.feedback import framed
 from monitor.app.labels import LABELS_FILE, Label, read_labels
+from monitor.app.standing import standing
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F64, Bools
 from monitor.core.arrow import pa, pc
@@ -32,7 +32,6 @@ from monitor.ledger import Ledger
 
 MOST_ALERTS = 100_000
 """Of a stream, the newest; the ledger keeps as many."""
-
 
 ODD = 0.5
 """Of the limit: few benign records of a key score higher."""
@@ -78,10 +77,13 @@ class Feedback:
         An attack that is patient keeps most of its records below the limit: what is odd itself, and of a key that was
         told of within a day, is under suspicion. ``times`` and ``scores`` [n] are finite.
         """
-        alert = self.stream.alert
-        odd = scores > ODD * alert.threshold
-        near = self._near(self.alerted, records, times, alert.episode_gap_seconds)
-        return near | (odd & self._near(self.alerted, records, times, SUSPECTED_SECONDS))
+        near = self._near(self.alerted, records, times, self.stream.alert.episode_gap_seconds)
+        return near | (self.odd(scores) & self._near(self.alerted, records, times, SUSPECTED_SECONDS))
+
+    def odd(self, scores: F64) -> Bools:
+        """Which scores, [n], are high though they need not be above the limit."""
+        high: Bools = scores > ODD * self.stream.alert.threshold
+        return high
 
     def near_anomaly(self, records: RecordBatch, times: F64) -> Bools:
         """The same of the episodes that people called an anomaly."""

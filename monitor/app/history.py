@@ -38,8 +38,10 @@ def alert_lines(config_path: Path, stream: str | None, limit: int, *, suppressed
         return ledger.alerts(stream, limit, which="suppressed" if suppressed else "sent")[::-1]
 
 
-def followed(config_path: Path, stream: str | None, limit: int, wait: Callable[[], object]) -> Iterator[bytes]:
-    """The newest ``limit`` alerts as JSON, and then each as it is committed; ``wait`` is called while there is none.
+def followed(config_path: Path, stream: str | None, limit: int, wait: Callable[[], bool]) -> Iterator[bytes]:
+    """The newest ``limit`` alerts as JSON, and then each as it is committed, until ``wait`` says no.
+
+    It is called when all that there is was given out.
 
     Raises:
         UsageError: there is no such stream.
@@ -50,12 +52,10 @@ def followed(config_path: Path, stream: str | None, limit: int, wait: Callable[[
         place, found = 0, ledger.newest(streams, limit)
         if not limit:
             place = max((seq for seq, _ in ledger.newest(None, 1)), default=0)
-        while True:
+        while found or wait():
             yield from (line for _, line in found)
             place = max([place, *(seq for seq, _ in found)])
             found = ledger.sent_after(place, streams)
-            if not found:
-                wait()
 
 
 def labels(config_path: Path) -> dict[str, Label]:

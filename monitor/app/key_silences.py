@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from monitor.app.alerting import rfc3339
+from monitor.app.called_benign import Benign
 from monitor.app.news import News
 from monitor.app.silences import SECTION, Rules, SilenceWriter
 from monitor.core.accounting import Resolution
@@ -40,9 +41,18 @@ def key_policy(stream: StreamConfig, contents: BundleContents) -> KeyPolicy:
 class KeySilenceTeller:
     """Tells who is silent, and who no longer is."""
 
-    def __init__(self, policy: KeyPolicy, clock: Clock, writer: SilenceWriter, rules: Rules, *, timed: bool) -> None:
-        presence = Presence(clock, timed=timed)
-        self.silence = KeySilence(writer.stream, policy, presence, rules)
+    def __init__(
+        self,
+        policy: KeyPolicy,
+        clock: Clock,
+        writer: SilenceWriter,
+        rules: Rules,
+        benign: Benign | None = None,
+        *,
+        timed: bool,
+    ) -> None:
+        accepted = benign.silences if benign else frozenset[str]
+        self.silence = KeySilence(writer.stream, policy, Presence(clock, timed=timed), rules, accepted)
         self._writer = writer
 
     def heard(self, records: RecordBatch) -> News:

@@ -27,12 +27,12 @@ def promote_version(config_path: Path, stream: str | None, version: str) -> Move
         UsageError: there are several streams and none was named.
         BundleError: there is no such version, or it is damaged; the one in use stays.
     """
-    from monitor.model.publishing import promote  # here: to list and show models nobody needs torch
+    from monitor.model.publishing import promote  # here: to list and show models nobody needs all of that
 
     config = load_config(config_path)
     name = only_stream(config, stream)
     before = current_version(models_root(config), name)
-    promote(models_root(config), name, version)
+    promote(models_root(config), name, version, config.backend)
     return Moved(name, version, before)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from monitor.app.alerting import Scored
 from monitor.app.news import News
+from monitor.app.prepared import Prepared, Stages
 from monitor.app.sampling import Sampler
 from monitor.app.stretch_sampling import StretchSampler
 from monitor.app.telling import Teller
@@ -18,7 +19,6 @@ from monitor.core.accounting import Counts, DeadLetter, Memory, MemoryChange, Ou
 from monitor.core.alerts import Alert
 from monitor.core.arrays import F32, F64, I64
 from monitor.core.drifted import Drifted
-from monitor.core.features import FeatureMatrix
 from monitor.core.limit import Limit
 from monitor.core.records import RawBatch, RecordBatch
 from monitor.core.redaction import Redaction
@@ -36,7 +36,6 @@ from monitor.model.bundle import Bundle
 from monitor.scoring.l1 import L1Scorer
 from monitor.scoring.scores import ScoreBatch
 
-STAGES: tuple[str, ...] = ("parse", "encode", "score", "decide")
 DEAD_LETTER_SAMPLE = 10
 """Dead letters kept of one batch: enough to see what is wrong, too few for a flood to fill the ledger."""
 DEAD_LETTER_CHARACTERS = 1024
@@ -152,7 +151,7 @@ class Pipeline:
         """Parse, encode and score; nothing is counted."""
         records = self.ingest.parse(raw)
         matrix = self.features.encode(records)
-        scores = self._scores(records, matrix)
+        scores = self._averaged(records, self.scorer.score(matrix))
         return Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
 
     def explain(self, scored: Scored, rows: I64) -> tuple[Alert, ...]:
@@ -161,23 +160,38 @@ class Pipeline:
             return ()
         return self.teller.alerts.write(scored, rows, self.ingest.context(scored.records.raw, rows))
 
-    def process(self, raw: RawBatch) -> Processed:
-        """The whole path for one batch."""
-        clock = [time.perf_counter()]
+    def prepare(self, raw: RawBatch, *, scored: bool = True) -> Prepared:
+        """What no earlier record has a say in; without ``scored`` no more than the network's input."""
+        stages = Stages()
         records = self.ingest.parse(raw)
-        clock.append(time.perf_counter())
+        stages.passed("parse")
+        if self.features.remembers:
+            return Prepared(records, None, None, stages.seconds)
         matrix = self.features.encode(records)
+        stages.passed("encode")
+        if not scored:
+            return Prepared(records, matrix, None, stages.seconds)
+        scores = self.scorer.score(matrix)
+        stages.passed("score")
+        return Prepared(records, matrix, scores, stages.seconds)
+
+    def process(self, raw: RawBatch, prepared: Prepared | None = None) -> Processed:
+        """The whole path for one batch, of which the beginning may have been prepared by a twin of this pipeline."""
+        prepared = prepared.unpacked(raw) if prepared else self.prepare(raw)
+        stages = Stages(prepared.seconds)
+        records = prepared.records
+        matrix = prepared.matrix or self.features.encode(records)
         remembered = self.features.memory_changes()
-        clock.append(time.perf_counter())
-        scores = self._scores(records, matrix)
-        clock.append(time.perf_counter())
+        stages.passed("encode")
+        scores = self._averaged(records, prepared.scores or self.scorer.score(matrix))
+        stages.passed("score")
         scored = Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
         newest = self._newest_time(records)
         news = self._decide(scored).followed_by(self.teller.ended(newest)).followed_by(self.teller.heard(records))
         if self.sampler:
             self.sampler.offer(scored)
         self.drift.see(records.ok, matrix.values, self.features.layout.width, self._field_errors, news.begun)
-        clock.append(time.perf_counter())
+        stages.passed("decide")
         outcome = Outcome(
             stream=self.stream,
             positions=(Position(raw.origin, raw.next_offset, raw.tail),),
@@ -191,8 +205,7 @@ class Pipeline:
             memories=(*remembered, *self._remembered()),
             limit_changes=self.decider.changes(),
         )
-        seconds = dict(zip(STAGES, np.diff(clock).tolist(), strict=True))
-        return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], newest, seconds)
+        return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], newest, stages.seconds)
 
     def idle(self, *, ending: bool = False) -> Processed | None:
         """What there is to commit while nothing comes: what waited to be told, the end of episodes, silence.
@@ -230,8 +243,7 @@ class Pipeline:
             if any(change):
                 yield MemoryChange(name, part.made_by, *change)
 
-    def _scores(self, records: RecordBatch, matrix: FeatureMatrix) -> ScoreBatch:
-        scores = self.scorer.score(matrix)
+    def _averaged(self, records: RecordBatch, scores: ScoreBatch) -> ScoreBatch:
         return replace(scores, scores=self.averaging.apply(records, scores.scores))
 
     def _newest_time(self, records: RecordBatch) -> float | None:

@@ -10,6 +10,7 @@ import msgspec
 from monitor.app.streams import chosen_streams, models_root, only_stream
 from monitor.core.errors import BundleError, NoInputError
 from monitor.model.manifest import CARD, MANIFEST, read_manifest
+from monitor.model.ops import Kind
 from monitor.model.versions import current_version, stream_directory, version_directory, versions
 from monitor.plugins import load_config
 
@@ -62,7 +63,7 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
     for name in chosen_streams(config, [stream] if stream else []):
         for found in versions(root, name):
             if version in (None, found):
-                verify_directory(stream_directory(root, name) / found)
+                verify_directory(stream_directory(root, name) / found, config.backend)
                 checked += 1
                 yield f"{name}/{found}"
     if not checked:
@@ -73,17 +74,17 @@ def verify_versions(config_path: Path, stream: str | None, version: str | None) 
         )
 
 
-def verify_directory(path: Path) -> None:
-    """Check a version where it stands, completely.
+def verify_directory(path: Path, kind: Kind = "torch") -> None:
+    """Check a version where it stands, completely, computed by ``kind``.
 
     Raises:
         BundleError: it is not sound; with file and reason.
     """
-    from monitor.app.compose import restore_features  # here: to list and show models nobody needs torch
+    from monitor.app.compose import restore_features  # here: to list and show models nobody needs all of that
     from monitor.model.bundle import verify
     from monitor.scoring.choice import scorer_of
 
-    contents = verify(path).contents
+    contents = verify(path, kind).contents
     try:
         scorer_of(contents, restore_features(contents).layout)
     except BundleError as error:

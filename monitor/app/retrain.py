@@ -58,7 +58,7 @@ class Request:
 
 def retrain_streams(config_path: Path, request: Request, progress: Progress) -> list[Outcome]:
     """Retrain the streams asked for, one after the other; what one lacks does not keep the others from learning."""
-    config, clock = load_config(config_path), SystemClock()
+    config, clock = load_config(config_path).model_copy(update={"backend": "torch"}), SystemClock()
     return [_outcome(config, name, request, clock, progress) for name in chosen_streams(config, request.streams)]
 
 

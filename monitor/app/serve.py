@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import torch
 
 import monitor
 from monitor import plugins
+from monitor.app import helping
 from monitor.app.compose import load_pipeline, new_framer
 from monitor.app.desk import LedgerDesk
 from monitor.app.streams import chosen_streams, models_root, reservoirs_root
@@ -25,13 +27,14 @@ from monitor.core.strict import StrictModel
 from monitor.deciding.suppression import Suppression
 from monitor.ingest.quiet import patient
 from monitor.ledger import Ledger, Recovery
-from monitor.model.device import choose_device
+from monitor.model import backend
 from monitor.model.versions import current_version
 from monitor.plugins import load_config
 from monitor.plugins.matching import would_read
 from monitor.reservoir.keeper import Keeper
 from monitor.runtime.daemon import Daemon, Ended
-from monitor.runtime.memory import keep_freed_memory, settle_garbage_collector
+from monitor.runtime.helpers import Work
+from monitor.runtime.memory import keep_freed_memory, leave_pandas_out, settle_garbage_collector
 from monitor.runtime.plan import Plan, ServerPlan, SinkPlan, StreamPlan
 from monitor.runtime.service_manager import ServiceManager
 from monitor.runtime.serving import Serving
@@ -56,20 +59,17 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
     """
     setup_logging(log_level)
     keep_freed_memory()
-    # One thread: slices of 1,024 rows are too small to share, and the machine has other work.
-    torch.set_num_threads(1)
     pa.set_cpu_count(1)
     clock = SystemClock()
     watched = WatchedConfig(config_path)
     telemetry = Telemetry(clock)
     config = watched.load()
+    leave_pandas_out()  # now that plugins are loaded, which may want it
     keeper = Keeper(reservoirs_root(config), telemetry, clock)
     make_plan = partial(
         _plan, directory=config_path.parent, keeper=keeper, streams=streams, once=once, from_stdin=from_stdin
     )
-    device, message = choose_device(config.device)
-    telemetry.build_info(monitor.__version__, platform.python_version(), torch.__version__)
-    telemetry.device(str(device), message)
+    _tell_of(config, telemetry)
     plan = make_plan(config)
     manager = ServiceManager(os.environ, clock)
     manager.starting("checking the ledger")
@@ -92,6 +92,13 @@ def serve(config_path: Path, *, streams: Sequence[str], once: bool, from_stdin: 
         return daemon.run()
     finally:
         keeper.close()
+
+
+def _tell_of(config: Config, telemetry: Telemetry) -> None:
+    """Say what computes, and set it up."""
+    device, message = backend.chosen(config.backend, config.device)
+    telemetry.build_info(monitor.__version__, platform.python_version(), backend.settle(config.backend))
+    telemetry.device(str(device or "cpu"), message)
 
 
 class WatchedConfig:
@@ -151,6 +158,8 @@ def _plan(
         queue_bytes=config.limits.queue_bytes,
         max_batch_records=config.limits.max_batch_records,
         turn_bytes=min(TURN_BYTES, config.limits.queue_bytes // TURNS_QUEUED),
+        helpers=config.helpers,
+        start_helpers=partial(_start_helpers, config),
         keep_one_in=config.limits.sample_one_in if config.limits.on_overload == "sample" else 1,
         once=once,
     )
@@ -206,8 +215,19 @@ def _stream_plan(
         new_framer=new_framer(config, stream),
         load=partial(load_pipeline, config, name, clock, keeper=keeper),
         published=partial(current_version, root, name),
+        elsewhere=partial(_elsewhere, name, backend.on_cpu(config.backend, config.device)),
         rereadable=source.kind != PIPE,
     )
+
+
+def _elsewhere(stream: str, scored: bool, version: str) -> Work:
+    return partial(helping.prepare, stream, version, scored=scored)
+
+
+def _start_helpers(config: Config) -> Executor:
+    """Processes of their own from the ground up: one that is forked would share the locks of our threads."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(config.helpers, context, initializer=helping.begin, initargs=(config,))
 
 
 def _source_opener(kind: str, options: StrictModel, *, once: bool) -> Callable[[SourceContext], Source]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from monitor.app.alerting import AlertWriter, rfc3339
+from monitor.app.called_benign import Benign
 from monitor.app.last_places import LastPlaces
 from monitor.app.news import News
 from monitor.core.accounting import Resolution
-from monitor.core.alerts import Alert, EpisodeRef, Score, fingerprint
+from monitor.core.alerts import SILENCE, Alert, EpisodeRef, Score, fingerprint
 from monitor.core.arrow import pa
 from monitor.core.clock import Clock
 from monitor.core.config import StreamConfig
@@ -20,7 +21,7 @@ from monitor.core.records import FieldType, RecordBatch
 from monitor.core.rows import without_lines
 from monitor.deciding.silence import Silence, Silent
 from monitor.deciding.suppression import Suppression
-from monitor.explaining.silences import hush, speak
+from monitor.explaining.silences import accept, hush, speak
 from monitor.model.bundle import BundleContents
 
 SECTION = "silence"
@@ -72,7 +73,7 @@ class SilenceWriter:
         key = keys[0] if len(keys) == 1 else None
         return Alert(
             id=alert_id,
-            fingerprint=fingerprint(self.stream, key, (SECTION,)),
+            fingerprint=fingerprint(self.stream, key, (SILENCE,)),
             state="suppressed" if rule else "firing",
             severity="critical" if len(keys) > 1 else "warning",
             stream=self.stream,
@@ -106,13 +107,26 @@ class SilenceWriter:
 class SilenceTeller:
     """Tells of the silence of a stream, and that it is over."""
 
-    def __init__(self, silence: Silence, writer: SilenceWriter, rules: Rules) -> None:
+    def __init__(self, silence: Silence, writer: SilenceWriter, rules: Rules, benign: Benign | None = None) -> None:
         self.silence = silence
         self._writer = writer
         self._rules = rules
+        self._benign = benign
 
     def told(self) -> News:
-        """Nothing comes, and it may have been for too long."""
+        """Nothing comes, and it may have been for too long; or what was told may last, people say."""
+        if self._benign:
+            self.silence.allow(self._benign.longest_silence())
+            lasting = self.silence.lasting()
+            if lasting and _id(self._writer.stream, lasting) in self._benign.silences():
+                return self._accepted(lasting)
+        return self._due()
+
+    def _accepted(self, silent: Silent) -> News:
+        self.silence.accept()
+        return News(resolved=[self._end(silent, accept(self._writer.stream, silent.seconds))])
+
+    def _due(self) -> News:
         silent = self.silence.due()
         if silent is None:
             return News()
@@ -127,9 +141,10 @@ class SilenceTeller:
         silent = self.silence.heard()
         if silent is None:
             return News()
-        stream, limit = self._writer.stream, self.silence.limit_seconds
-        over = self._writer.end(_id(stream, silent), silent, limit, speak(stream, silent.seconds))
-        return News(resolved=[over])
+        return News(resolved=[self._end(silent, speak(self._writer.stream, silent.seconds))])
+
+    def _end(self, silent: Silent, summary: str) -> Resolution:
+        return self._writer.end(_id(self._writer.stream, silent), silent, self.silence.limit_seconds, summary)
 
     def _alert(self, silent: Silent, rule: str = "") -> Alert:
         stream, limit = self._writer.stream, self.silence.limit_seconds
@@ -139,4 +154,4 @@ class SilenceTeller:
 
 def _id(stream: str, silent: Silent) -> str:
     """The same for the same silence, whoever tells of it when."""
-    return hashlib.blake2b(f"{stream}\0{SECTION}\0{silent.since!r}".encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(f"{stream}\0{SILENCE}\0{silent.since!r}".encode(), digest_size=16).hexdigest()

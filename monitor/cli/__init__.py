@@ -85,6 +85,8 @@ def execute(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point."""
+    # Before numpy is loaded: its products are small here, and threads that share one wait for each other by spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(execute(sys.argv[1:]))
 
 

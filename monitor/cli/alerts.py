@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,13 @@ def tail_alerts(config: Path, stream: str | None, limit: int, *, as_json: bool) 
     """Follow the alerts as they are told, until interrupted."""
     from monitor.app.history import as_sent, followed, labels, short_line
 
-    try:
-        for line in followed(config, stream, limit, lambda: time.sleep(LOOK_SECONDS)):
-            said = labels(config)
-            show(as_sent(line, said), map(short_line, [line], [said]), as_json=as_json)
-    except KeyboardInterrupt:
-        pass  # that is how it ends
+    ending = threading.Event()  # an exception could be lost, where a library calls back
+    signal.signal(signal.SIGINT, lambda *_: ending.set())
+    for line in followed(config, stream, limit, lambda: not ending.wait(LOOK_SECONDS)):
+        said = labels(config)
+        show(as_sent(line, said), map(short_line, [line], [said]), as_json=as_json)
+        if ending.is_set():
+            return
 
 
 @command.command("show")

@@ -9,6 +9,9 @@ import msgspec
 
 SCHEMA = "aemonitor.alert/v1"
 
+SILENCE = "silence"
+"""What is blamed for an alert that is of no record, since none came."""
+
 Value = float | int | str | bool | None
 
 

@@ -1,11 +1,14 @@
-"""pyarrow with its functions and its CSV reader, loaded when first used: a configuration is checked without them."""
+"""pyarrow with its functions and its readers of CSV and Parquet, loaded when first used.
+
+A configuration is checked without them, and most of what runs needs only some of them.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["pa", "pc", "pv"]
+__all__ = ["pa", "pc", "pq", "pv"]
 
 
 class _Late:
@@ -24,5 +27,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv as pv
+    import pyarrow.parquet as pq
 else:
-    pa, pc, pv = _Late("pyarrow"), _Late("pyarrow.compute"), _Late("pyarrow.csv")
+    pa, pc, pq, pv = map(_Late, ("pyarrow", "pyarrow.compute", "pyarrow.parquet", "pyarrow.csv"))

@@ -290,8 +290,38 @@ class Config(StrictModel):
         json_schema_extra={"pattern": f"^({_DEVICE})$"},
         description="Where the network is computed: auto, cpu, cuda or cuda:N; `auto` takes a GPU when there is one.",
     )
+    backend: Literal["torch", "numpy"] = Field(
+        default="torch",
+        description="What computes the scores. `numpy` takes less than half of the memory and of the time to start, on "
+        "the CPU and for `model.network: dense` only; its scores are those of torch to about 1e-5. Training always "
+        "takes torch.",
+    )
     limits: LimitsConfig = Field(default_factory=LimitsConfig, description="Sizes of batches, records and queues.")
+    helpers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Further processes that read and score for the daemon where one core is not enough; each takes the "
+        "memory of a daemon. Order and accounting stay those of one process.",
+    )
     streams: Annotated[dict[Name, StreamConfig], Field(min_length=1)] = Field(description="The streams, by name.")
     sinks: dict[Name, Annotated[Plugin, WithJsonSchema({"plugins": "sinks"})]] = Field(
         default_factory=dict[str, Plugin], description="Where alerts are sent, by name."
     )
+
+    @model_validator(mode="after")
+    def _numpy_can_compute_it(self) -> Self:
+        if self.backend == "torch":
+            return self
+        if self.device.startswith("cuda"):
+            raise ValueError(
+                f"device: {self.device} is a GPU, on which backend: numpy cannot compute; set backend: torch, or leave "
+                "device out"
+            )
+        for name, stream in self.streams.items():
+            if stream.model.network != "dense":
+                raise ValueError(
+                    f"streams.{name}.model.network: {stream.model.network} is computed by torch alone; set backend: "
+                    "torch, or network: dense"
+                )
+        return self

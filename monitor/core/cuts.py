@@ -68,8 +68,8 @@ class Block:
         return self.window(places, 8).view("<u8")[:, 0]
 
     def lacking(self, pair: str) -> Bools:
-        """Which lines lack two ASCII characters in a row, [n]; next to free when the whole block lacks them."""
-        if pair.encode("ascii") not in self.data:
+        """Which lines lack two ASCII characters in a row, [n]; next to free when the whole block lacks the first."""
+        if pair[0].encode("ascii") not in self.data:  # of one character; looking for two of them is slow
             return np.ones(len(self), dtype=np.bool_)
         return self.followed_by(pair[0], pair[1]).after(self.starts) >= self.ends
 
@@ -80,8 +80,9 @@ class Block:
     def followed_by(self, octet: str, followers: str) -> Marks:
         """Every place of ``octet`` that has one of ``followers`` right behind it; a NUL stands for the data's end."""
         places = np.flatnonzero(self._octets == ord(octet))
-        wanted = np.frombuffer(followers.encode("ascii"), dtype=np.uint8)
-        return Marks(places[np.isin(self._octets[places + 1], wanted)], len(self.data))
+        wanted = np.zeros(256, dtype=np.bool_)
+        wanted[list(followers.encode("ascii"))] = True
+        return Marks(places[wanted[self._octets[places + 1]]], len(self.data))
 
     def in_order(self, *edges: I64) -> Bools:
         """Which lines have all their edges in ascending order and inside the line, [n]."""

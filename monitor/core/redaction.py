@@ -126,6 +126,8 @@ def _assigns(text: U8) -> bool:
     if (classes == _LOOSE).any():
         return True
     signs = signs[classes == _LAST]
+    if not len(signs):
+        return False
     before = [text[np.maximum(signs - place, 0)].astype(np.int32) | 0x20 for place in (3, 2, 1, 6)]
     code = (before[0] << 16) | (before[1] << 8) | before[2]
     return bool((np.isin(code, _CODES) & ((code != _ION) | (before[3] == ord("z")))).any())
@@ -134,6 +136,8 @@ def _assigns(text: U8) -> bool:
 def _has_key(text: U8) -> bool:
     """Whether ``KEY`` or ``KIA`` is in the text."""
     places = np.flatnonzero(text[:-2] == ord("K"))
+    if not len(places):
+        return False
     pairs = (text[places + 1].astype(np.int32) << 8) | text[places + 2]
     return bool(np.isin(pairs, _AFTER_K).any())
 

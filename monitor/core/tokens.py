@@ -33,8 +33,9 @@ _TIES = b":-"  # tie groups of hexadecimal letters together, and join masked wor
 _JOINS = b".,+"  # join masked words
 
 _HEX_LETTER = np.isin(np.arange(256), list(b"abcdefABCDEF"))
-_HEX_LENGTHS = (2, 4, 8, 12)
-"""Lengths of the groups of UUIDs, hardware and IPv6 addresses."""
+_LONGEST_HEX = 12
+_HEX_LENGTHS = np.isin(np.arange(_LONGEST_HEX + 2), (2, 4, 8, 12))
+"""Which lengths groups of UUIDs, hardware and IPv6 addresses have; the last place stands for all that are longer."""
 _HEX_ROUNDS = 7
 """How far such a group may stand from a masked one: an IPv6 address has seven more groups than one."""
 
@@ -164,8 +165,8 @@ def _hex_groups(texts: Texts, starts: I64, ends: I64, glue: U8, masked: Bools) -
 
 
 def _is_hex(texts: Texts, starts: I64, lengths: I64) -> Bools:
-    fits = np.flatnonzero(np.isin(lengths, _HEX_LENGTHS))
-    place = np.arange(max(_HEX_LENGTHS))
+    fits = np.flatnonzero(_HEX_LENGTHS.take(lengths, mode="clip"))
+    place = np.arange(_LONGEST_HEX)
     letters = _HEX_LETTER[texts.codes[starts[fits, None] + place]]  # [fits, 12]; the padding allows to read on
     result = np.zeros(len(starts), dtype=np.bool_)
     result[fits] = (letters | (place >= lengths[fits, None])).all(axis=1)

@@ -7,7 +7,7 @@ is the stream that is silent (see ``silence``), and no key is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -80,15 +80,24 @@ Rules = Callable[[Sequence[str]], Sequence[str]]
 class KeySilence:
     """The silences of a stream's keys; what is remembered belongs to the checkpoint, so that none is told twice.
 
-    ``rules`` are asked whenever somebody is silent for too long: a rule that is over hides nothing.
+    ``rules`` are asked whenever somebody is silent for too long: a rule that is over hides nothing. ``accepted`` are
+    the ids of alerts that people called benign: who is silent by one of these is not expected any more.
     """
 
-    def __init__(self, stream: str, policy: KeyPolicy, presence: Presence, rules: Rules) -> None:
+    def __init__(
+        self,
+        stream: str,
+        policy: KeyPolicy,
+        presence: Presence,
+        rules: Rules,
+        accepted: Callable[[], Set[str]] = frozenset[str],
+    ) -> None:
         self.policy = policy
         self.presence = presence
         self.made_by = presence.made_by
         self._stream = stream
         self._rules = rules
+        self._accepted = accepted
         self._came = self._swept_at = presence.now()
 
     @property
@@ -132,7 +141,10 @@ class KeySilence:
         late &= self._unsuppressed(late, quiet, limits, news)
         if (quiet > limits + self.policy.hold_seconds)[late].any():
             self._fall(np.flatnonzero(late), quiet, news)
-        gone = (table[:, TOLD_AT] > 0) & (presence.now() - table[:, SINCE] > GONE_SECONDS)
+        told = table[:, TOLD_AT] > 0
+        gone = told & (presence.now() - table[:, SINCE] > GONE_SECONDS)
+        if told.any() and (accepted := self._accepted()):
+            gone[told] |= [id_of(parts) in accepted for parts in table[told, ID].tolist()]
         if gone.any():
             self._rise(np.flatnonzero(gone), news, gone=True)
             presence.forget(gone)

@@ -28,8 +28,8 @@ in them, or nights without a record, would otherwise pass for what is usual or b
 SHORTEST_SECONDS = 60.0
 """A shorter silence is told of nowhere: writers buffer, and files are looked at every few seconds."""
 
-HEARD, TOLD, HIDDEN = 0.0, 1.0, 2.0
-"""What became of it: there is none, it was told, or a rule suppresses it."""
+HEARD, TOLD, HIDDEN, ACCEPTED = 0.0, 1.0, 2.0, 3.0
+"""What became of it: there is none, it was told, a rule suppresses it, or people say that it may last."""
 
 KEPT_SECONDS = 1.0
 """How often it is noted for the checkpoint that something was heard."""
@@ -70,7 +70,7 @@ class Silence(Remembering):
 
     def __init__(self, limit_seconds: float, clock: Clock) -> None:
         super().__init__(KeyedMemory(1, [0.0, 0.0]))
-        self.limit_seconds = limit_seconds
+        self.limit_seconds = self._own_limit = limit_seconds
         self._clock = clock
         self._heard_at = clock.monotonic()
         self._kept_at = -math.inf
@@ -79,8 +79,7 @@ class Silence(Remembering):
 
     def heard(self) -> Silent | None:
         """Records came; the silence that was told and is over by that, if there is one."""
-        over = Silent(self._last, self._clock.now() - self._last) if self._state == TOLD else None
-        changed = self._state != HEARD
+        over, changed = self.lasting(), self._state != HEARD
         self._heard_at, self._last, self._state = self._clock.monotonic(), self._clock.now(), HEARD
         if changed or self._heard_at - self._kept_at >= KEPT_SECONDS:
             self._keep()
@@ -89,7 +88,21 @@ class Silence(Remembering):
     def due(self) -> Silent | None:
         """A silence that has lasted too long and was not told yet."""
         quiet = self._clock.monotonic() - self._heard_at
-        return None if self._state == TOLD or quiet <= self.limit_seconds else Silent(self._last, quiet)
+        known = self._state in (TOLD, ACCEPTED)
+        return None if known or quiet <= self.limit_seconds else Silent(self._last, quiet)
+
+    def lasting(self) -> Silent | None:
+        """The silence that was told and is not over."""
+        return Silent(self._last, self._clock.now() - self._last) if self._state == TOLD else None
+
+    def allow(self, benign_seconds: float) -> None:
+        """The longest silence that was benign, besides those that are known."""
+        self.limit_seconds = max(self._own_limit, MARGIN * benign_seconds)
+
+    def accept(self) -> None:
+        """It may last: neither it nor its end is told any more."""
+        self._state = ACCEPTED
+        self._keep()
 
     def tell(self) -> None:
         """It was told."""

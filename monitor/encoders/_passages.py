@@ -28,6 +28,7 @@ from monitor.encoders._neighbours import Measured, Neighbours
 from monitor.encoders._phrase_learning import learn_phrases, widened_phrases
 from monitor.encoders._phrases import PhraseConfig, Phrases
 from monitor.encoders._rarity import telling
+from monitor.encoders._repeats import Repeats
 from monitor.encoders._sights import CATEGORY, ESCAPE, INVISIBLE, Kind, Sight, look
 from monitor.encoders._tallies import Tallies
 from monitor.encoders._vocabulary import Vocabulary, cascade, restored, stored
@@ -107,9 +108,20 @@ class FittedPassages:
         return (*self._wordings, *self.tallies.novelty, *self.flags.novelty)
 
     def encode(self, batch: RecordBatch, columns: F32, novelty: F32) -> None:
-        column: Column = batch.column(self.field, FieldType.TEXT)
-        for rows, piece in pieces(column, self.phrases.config.max_bytes):
-            self._encode(piece, columns[rows], novelty[rows])
+        rows = self._repeats.of(batch.column(self.field, FieldType.TEXT))
+        columns[:], novelty[:] = np.hsplit(rows, [len(self.columns)])
+
+    @cached_property
+    def _repeats(self) -> Repeats:
+        return Repeats(len(self.columns) + len(self.novelty), self._rows)
+
+    def _rows(self, column: Column) -> F32:
+        """Network columns and novelty of texts, side by side."""
+        width = len(self.columns)
+        rows = np.zeros((len(column), width + len(self.novelty)), dtype=np.float32)
+        for part, piece in pieces(column, self.phrases.config.max_bytes):
+            self._encode(piece, rows[part, :width], rows[part, width:])
+        return rows
 
     def widened(self, batch: RecordBatch) -> FittedPassages:
         """See ``WideningEncoder``. How rare characters are side by side stays as learned, and so what is told of it."""

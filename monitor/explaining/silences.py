@@ -42,6 +42,11 @@ def give_up(stream: str, seconds: float, key: str | None, keys: int = 1) -> str:
     return f"{_whose(stream, key)}:{many} silent for {lasting(seconds)}, not expected any more"
 
 
+def accept(stream: str, seconds: float) -> str:
+    """The sentence that tells that people called it benign."""
+    return f"{printable(stream)}: silent for {lasting(seconds)}, which was labelled benign"
+
+
 def _whose(stream: str, key: str | None) -> str:
     return printable(stream) if key is None else f"{printable(stream)} {printable(key)}"
 

@@ -91,6 +91,11 @@ class FeatureSpace:
         """Whether a feature reads the event time: those that read no field do, and those that say so."""
         return any(not f.fields or getattr(f.encoder, "timed", False) for f in self.features)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether a feature remembers keys, so that its columns depend on the records before."""
+        return bool(self._keyed)
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """A name for each column of the matrix, such as ``status.404``: [layout.total]."""

@@ -13,6 +13,8 @@ from monitor.core.arrays import F32
 from monitor.core.errors import DataError
 from monitor.core.model_config import Activation, ModelConfig
 from monitor.model.layers import layer_widths
+from monitor.model.network import Network
+from monitor.model.ops import Kind
 from monitor.model.windows import Windows
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
@@ -33,39 +35,21 @@ REACH: dict[Activation, tuple[float, float]] = {
 """Lowest and highest output of each activation; the limits of tanh and sigmoid count as reached."""
 
 
-class Autoencoder(nn.Module):
-    """A dense network over the network columns. Weights are uninitialised until ``initialise`` or a bundle sets them.
+class Autoencoder(nn.Module, Network):
+    """A dense network over the network columns; uninitialised until ``initialise`` or a bundle sets its weights."""
 
-    ``widths`` runs from input to output; empty means the null network, which reproduces no column perfectly.
-    ``latent_layer`` is the index of the layer whose output is the hidden state: the first narrowest one.
-    """
+    kind: Kind = "torch"
 
     def __init__(self, widths: Sequence[int], activation: Activation, output_activation: Activation) -> None:
         super().__init__()
         self.widths = tuple(widths)
         self.activation: Activation = activation
         self.output_activation: Activation = output_activation
-        self.windows: Windows | None = None  # of a network that reads windows step by step
+        self.windows: Windows | None = None
         self.layers = nn.ModuleList(self._layers())
-        self.latent_layer = min(range(len(self.widths) - 2), key=lambda k: self.widths[k + 1], default=-1)
-
-    @property
-    def width(self) -> int:
-        """Columns it reads and reproduces."""
-        return self.widths[0] if self.widths else 0
-
-    @property
-    def latent_width(self) -> int:
-        """Columns of the hidden state."""
-        return self.widths[self.latent_layer + 1] if self.widths else 0
 
     def _layers(self) -> list[nn.Linear]:
         return [_blank(before, after) for before, after in pairwise(self.widths)]
-
-    def layer_activations(self) -> list[Activation]:
-        """The activation after each layer, in order."""
-        hidden: list[Activation] = [self.activation] * (len(self.layers) - 1)
-        return [*hidden, self.output_activation] if self.widths else []
 
     def linears(self) -> list[nn.Linear]:
         """The layers with their type."""

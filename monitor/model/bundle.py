@@ -13,11 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from torch import Tensor
 
 from monitor.core.arrays import F32
 from monitor.core.drifted import Usual
@@ -25,7 +21,6 @@ from monitor.core.errors import BundleError
 from monitor.core.features import Layout
 from monitor.core.limit import Limit
 from monitor.core.model_config import ModelConfig
-from monitor.model.autoencoder import Autoencoder
 from monitor.model.calibration import Calibration, ScoreRange
 from monitor.model.files import read_regular
 from monitor.model.history import History
@@ -42,7 +37,9 @@ from monitor.model.manifest import (
     decode,
     digest,
 )
-from monitor.model.networks import blank, shapes
+from monitor.model.network import Network, PlainNetwork, Shapes, dense_shapes
+from monitor.model.ops import Array, Kind, all_finite
+from monitor.model.tensors import check_numbers, read_tensors
 from monitor.model.trials import UNTRIED, Trials
 from monitor.model.versions import VERSION, pointed_to
 
@@ -61,12 +58,12 @@ CANARY_TOLERANCE = 1e-4
 class BundleContents:
     """All that is published of a model.
 
-    ``features`` is plain JSON that only the encoders understand; ``evidence``, tensors that only the score ``score`` of
-    which it is the range does. Without them the score is the plain L1.
+    ``features`` is plain JSON that only the encoders understand; ``evidence``, arrays that only the score ``score`` of
+    which it is the range does. Without them the score is the plain L1. All arrays are of the module's kind.
     """
 
     stream: str
-    module: Autoencoder
+    module: Network
     config: ModelConfig
     layout: Layout
     features: list[Any]
@@ -77,7 +74,7 @@ class BundleContents:
     history: History
     sections: Mapping[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     score: ScoreRange | None = None
-    evidence: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    evidence: Mapping[str, Array] = field(default_factory=dict[str, Array])
     limit: Limit | None = None  # what to expect above the threshold
     trials: Trials = UNTRIED
 
@@ -118,18 +115,20 @@ def _spoiled(rows: F32, layout: Layout) -> F32:
     return spoiled
 
 
-def load(path: Path, stream: str) -> Bundle:
+def load(path: Path, stream: str, kind: Kind = "torch") -> Bundle:
     """The bundle of ``stream`` at ``path``: a version's directory, or the stream's own, which means its current one.
+
+    ``kind`` says what shall compute it.
 
     Raises:
         BundleError: it does not exist, is damaged, or belongs to another stream; the message names file and reason.
     """
     if VERSION.fullmatch(path.name):
-        return _expect(verify(path), stream)
+        return _expect(verify(path, kind), stream)
     version = pointed_to(path)
     while True:
         try:
-            return _expect(verify(path / version), stream)
+            return _expect(verify(path / version, kind), stream)
         except BundleError:
             # A publisher may have replaced and pruned the version while we read it: then there is a newer one.
             latest = pointed_to(path)
@@ -138,8 +137,8 @@ def load(path: Path, stream: str) -> Bundle:
             version = latest
 
 
-def verify(path: Path) -> Bundle:
-    """Check the bundle in a version's directory completely, whatever stream it belongs to.
+def verify(path: Path, kind: Kind = "torch") -> Bundle:
+    """Check the bundle in a version's directory completely, whatever stream it belongs to; see ``load``.
 
     Raises:
         BundleError: the first thing that is wrong, with the file it is in.
@@ -152,9 +151,9 @@ def verify(path: Path) -> Bundle:
     if not VERSION.fullmatch(path.name) or not path.name.endswith(sha256[:12]):
         raise BundleError(f"{path / MANIFEST}: damaged, or the directory was renamed: its hash is {sha256[:12]}")
     contents = {name: _checked(path / name, record) for name, record in manifest.files.items()}
-    module = _network(path, manifest, contents[WEIGHTS])
+    module = _network(path, manifest, contents[WEIGHTS], kind)
     _sing(path, manifest, module)
-    evidence = _evidence(path, manifest, contents.get(EVIDENCE))
+    evidence = _evidence(path, manifest, contents.get(EVIDENCE), kind)
     return Bundle(
         _contents(path, manifest, module, evidence), path.name, sha256, manifest.created, path, manifest.files
     )
@@ -176,45 +175,50 @@ def _checked(path: Path, record: FileRecord) -> bytes:
     return data
 
 
-def _evidence(path: Path, manifest: Manifest, data: bytes | None) -> dict[str, Tensor]:
+def _evidence(path: Path, manifest: Manifest, data: bytes | None, kind: Kind) -> dict[str, Array]:
     if (data is None) != (manifest.score is None):
         raise BundleError(f"{path}: {EVIDENCE} and the score in {MANIFEST} belong together, and one is missing")
-    tensors = {} if data is None else _tensors(path / EVIDENCE, data)
+    tensors = {} if data is None else read_tensors(str(path / EVIDENCE), data, kind)
     for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
+        if not all_finite(tensor):
             raise BundleError(f"{path / EVIDENCE}: tensor {name!r} has values that are not finite")
     return tensors
 
 
-def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
-    try:
-        tensors: dict[str, Tensor] = load_tensors(data)
-    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise BundleError(f"{path}: not a safetensors file: {error}") from error
-    return tensors
-
-
-def _network(path: Path, manifest: Manifest, data: bytes) -> Autoencoder:
-    tensors = _tensors(path / WEIGHTS, data)
+def _network(path: Path, manifest: Manifest, data: bytes, kind: Kind) -> Network:
     config = _config(path, manifest)
     if (config.network == "dense") != (manifest.windows is None):
         raise BundleError(f"{path / MANIFEST}: a {config.network} network and its windows belong together")
-    try:
-        expected = shapes(config.network, manifest.widths, manifest.windows)
-    except ValueError as error:
-        raise BundleError(f"{path / MANIFEST}: layers: {error}") from error
+    if kind == "numpy" and manifest.windows:
+        raise BundleError(
+            f"{path}: backend: numpy computes dense networks only, and this one is {config.network}; set "
+            "backend: torch, or model.network: dense and train anew with `aemonitor retrain`"
+        )
+    tensors = read_tensors(str(path / WEIGHTS), data, kind)
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    expected = _shapes(path, config, manifest)
     if found != expected:
         wrong = min(name for name in {*found, *expected} if found.get(name) != expected.get(name))
         raise BundleError(
             f"{path / WEIGHTS}: tensor {wrong!r} has shape {found.get(wrong)}, expected {expected.get(wrong)}"
         )
-    for name, tensor in tensors.items():
-        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{path / WEIGHTS}: tensor {name!r} is not float32 or has values that are not finite")
-    module = blank(config, manifest.widths, manifest.windows)
-    module.load_state_dict(tensors)
-    return module.eval()
+    check_numbers(str(path / WEIGHTS), tensors)
+    if kind == "numpy":
+        return PlainNetwork(manifest.widths, config.activation, config.output_activation, tensors)
+    from monitor.model.networks import restored
+
+    return restored(config, manifest.widths, manifest.windows, tensors)
+
+
+def _shapes(path: Path, config: ModelConfig, manifest: Manifest) -> Shapes:
+    if not manifest.windows:
+        return dense_shapes(manifest.widths)
+    from monitor.model.networks import SHAPES
+
+    try:
+        return SHAPES[config.network](manifest.widths, manifest.windows)
+    except ValueError as error:
+        raise BundleError(f"{path / MANIFEST}: layers: {error}") from error
 
 
 def _config(path: Path, manifest: Manifest) -> ModelConfig:
@@ -226,7 +230,7 @@ def _config(path: Path, manifest: Manifest) -> ModelConfig:
         raise BundleError(f"{path / MANIFEST}: model.{place}: {problem['msg']}") from error
 
 
-def _sing(path: Path, manifest: Manifest, module: Autoencoder) -> None:
+def _sing(path: Path, manifest: Manifest, module: Network) -> None:
     """Run the canary and compare."""
     try:
         errors = Inference(module, manifest.columns()).errors(manifest.canary.rows())
@@ -244,7 +248,7 @@ def _sing(path: Path, manifest: Manifest, module: Autoencoder) -> None:
         )
 
 
-def _contents(path: Path, manifest: Manifest, module: Autoencoder, evidence: Mapping[str, Tensor]) -> BundleContents:
+def _contents(path: Path, manifest: Manifest, module: Network, evidence: Mapping[str, Array]) -> BundleContents:
     return BundleContents(
         stream=manifest.stream,
         module=module,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from monitor.core.arrays import F32, F64
 from monitor.core.errors import DataError
-
-if TYPE_CHECKING:
-    from monitor.model.inference import Inference
+from monitor.model.inference import BEYOND, SLICE_ROWS, Inference, field_errors
 
 FEW_RECORDS = 100
 """Below this many calibration records the worst of them says little: one benign record in a hundred or more
@@ -113,8 +111,6 @@ def calibrate(errors: F32 | F64, fields: F64) -> Calibration:
     """
     if len(errors) == 0:
         raise DataError("calibration: there is no record to calibrate with")
-    from monitor.model.inference import BEYOND  # here and below: to list models nobody needs torch
-
     if not (np.isfinite(fields).all() and (errors < BEYOND).all()):
         raise DataError("calibration: a benign record has an error that is not finite; look for extreme values in it")
     return Calibration(
@@ -128,8 +124,6 @@ def calibrate(errors: F32 | F64, fields: F64) -> Calibration:
 
 def calibrate_network(inference: Inference, values: F32) -> Calibration:
     """Calibrate a network with the encoded calibration split, [n, total]."""
-    from monitor.model.inference import SLICE_ROWS, field_errors
-
     # A few rows at a time: the differences are float64 and twice the size of the matrix.
     pieces = (values[start : start + SLICE_ROWS] for start in range(0, len(values), SLICE_ROWS))
     parts = [

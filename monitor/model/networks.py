@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 
 import torch
+from torch import Tensor
 
 from monitor.core.errors import DataError
 from monitor.core.model_config import ModelConfig, Network
@@ -15,6 +15,7 @@ from monitor.model import conv, recurrent
 from monitor.model.autoencoder import Autoencoder
 from monitor.model.conv import ConvAutoencoder
 from monitor.model.layers import WEIGHT_LIMIT, layer_widths, windowed_widths
+from monitor.model.network import dense_shapes
 from monitor.model.recurrent import RecurrentAutoencoder
 from monitor.model.windowed import Shapes, WindowedAutoencoder
 from monitor.model.windows import Windows
@@ -67,11 +68,17 @@ def blank(config: ModelConfig, widths: Sequence[int], windows: Windows | None) -
         return BUILD[config.network](widths, config.activation, config.output_activation, windows)
 
 
+def restored(
+    config: ModelConfig, widths: Sequence[int], windows: Windows | None, weights: Mapping[str, Tensor]
+) -> Autoencoder:
+    """A network with weights that were checked against ``shapes``, for inference."""
+    module = blank(config, widths, windows)
+    module.load_state_dict(weights)
+    return module.eval()
+
+
 def shapes(network: Network, widths: Sequence[int], windows: Windows | None) -> Shapes:
     """The tensors of a network by name, without building it: a forged manifest could ask for any amount of memory."""
     if windows is not None:
         return SHAPES[network](widths, windows)
-    found: Shapes = {}
-    for index, (before, after) in enumerate(pairwise(widths)):
-        found |= {f"layers.{index}.weight": (after, before), f"layers.{index}.bias": (after,)}
-    return found
+    return dense_shapes(widths)

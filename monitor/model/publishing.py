@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import torch
-from safetensors.torch import save as save_tensors
+import numpy as np
+from safetensors.numpy import save as save_tensors
 
 import monitor
 from monitor.core.durable import sync_directory
 from monitor.core.errors import BundleError, CannotCreateError, PermissionDeniedError
+from monitor.model import ops
 from monitor.model.bundle import BundleContents, verify
 from monitor.model.card import card
 from monitor.model.files import write_synced
@@ -33,6 +34,7 @@ from monitor.model.manifest import (
     digest,
     encode,
 )
+from monitor.model.ops import Kind
 from monitor.model.versions import CURRENT, VERSION, current_version, stream_directory, versions
 
 TEMPORARY = ".tmp-"
@@ -76,8 +78,8 @@ def publish(
         return version
 
 
-def promote(root: Path, stream: str, version: str) -> None:
-    """Make another published version the current one, after checking it completely.
+def promote(root: Path, stream: str, version: str, kind: Kind = "torch") -> None:
+    """Make another published version the current one, after checking it completely, computed by ``kind``.
 
     Raises:
         BundleError: there is no such version, or it is damaged.
@@ -85,7 +87,7 @@ def promote(root: Path, stream: str, version: str) -> None:
     with _locked(root, stream) as directory:
         if version not in versions(root, stream):
             raise BundleError(f"{directory}: there is no version {version!r}; see `aemonitor models list`")
-        verify(directory / version)
+        verify(directory / version, kind)
         _point(directory, version)
 
 
@@ -150,12 +152,15 @@ def _write(
 
 
 def _fill(draft: Path, contents: BundleContents, stamp: datetime, attachments: Mapping[str, bytes]) -> str:
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in contents.module.state_dict().items()}
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in (*tensors.values(), *contents.evidence.values())):
+    tensors, evidence = (
+        {name: np.ascontiguousarray(ops.plain(tensor)) for name, tensor in part.items()}
+        for part in (contents.module.state_dict(), contents.evidence)
+    )
+    if not all(map(ops.all_finite, (*tensors.values(), *evidence.values()))):
         raise BundleError(f"stream {contents.stream}: the weights are not finite; nothing was published")
     files = {**attachments, WEIGHTS: save_tensors(tensors)}
-    if contents.evidence:
-        files[EVIDENCE] = save_tensors({name: tensor.contiguous().cpu() for name, tensor in contents.evidence.items()})
+    if evidence:
+        files[EVIDENCE] = save_tensors(evidence)
     own = {MANIFEST, CARD, WEIGHTS, EVIDENCE}
     strange = [name for name in attachments if not FILE_NAME.fullmatch(name) or name in own]
     if strange:
@@ -172,6 +177,8 @@ def _fill(draft: Path, contents: BundleContents, stamp: datetime, attachments: M
 
 
 def _manifest(contents: BundleContents, stamp: datetime, files: dict[str, FileRecord]) -> Manifest:
+    import torch  # what is published was trained by it; to use another version nobody needs it
+
     blocks = contents.layout.blocks
     try:
         json.dumps(contents.features, allow_nan=False)  # the encoder below would write NaN as null without a word

@@ -12,14 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from monitor.model.autoencoder import Autoencoder
-
-LANES = 8
-"""Columns are padded to a multiple of this; with it no kernel treats the last columns or rows specially."""
-
-
-def padded(columns: int) -> int:
-    """The next multiple of ``LANES``."""
-    return -(-columns // LANES) * LANES
+from monitor.model.widening import padded
 
 
 def padded_layer(layer: nn.Linear) -> tuple[Tensor, Tensor]:

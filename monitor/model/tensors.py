@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 
-import torch
-from torch import Tensor
+from safetensors import SafetensorError
 
 from monitor.core.errors import BundleError
+from monitor.model import ops
+from monitor.model.ops import Array, Kind
 
 Shape = tuple[int, ...]
 
 
-def check_shapes(place: str, found: Mapping[str, Tensor], expected: Mapping[str, Shape]) -> None:
+def read_tensors(place: str, data: bytes, kind: Kind) -> dict[str, Array]:
+    """What a safetensors file holds, as arrays of a kind; ``place`` is named in errors.
+
+    Raises:
+        BundleError: it is no such file.
+    """
+    load: Callable[[bytes], dict[str, Array]] = import_module(f"safetensors.{kind}").load
+    try:
+        tensors = load(data)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise BundleError(f"{place}: not a safetensors file: {error}") from error
+    return tensors
+
+
+def check_shapes(place: str, found: Mapping[str, Array], expected: Mapping[str, Shape]) -> None:
     """Each tensor of ``expected`` is there and has its shape; ``place`` is named in errors.
 
     Raises:
@@ -27,22 +43,22 @@ def check_shapes(place: str, found: Mapping[str, Tensor], expected: Mapping[str,
             )
 
 
-def check_numbers(place: str, found: Mapping[str, Tensor]) -> None:
+def check_numbers(place: str, found: Mapping[str, Array]) -> None:
     """All are float32 and finite.
 
     Raises:
         BundleError: the first by name that is not.
     """
     for name, tensor in sorted(found.items()):
-        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+        if ops.type_name(tensor) != "float32" or not ops.all_finite(tensor):
             raise BundleError(f"{place}: tensor {name!r} is not float32 or has values that are not finite")
 
 
-def check_integers(place: str, name: str, found: Tensor, *, least: int, most: int) -> None:
+def check_integers(place: str, name: str, found: Array, *, least: int, most: int) -> None:
     """Rows or columns to look up: int64, so many at least and at the most.
 
     Raises:
         BundleError: it is something else.
     """
-    if found.dtype != torch.int64 or bool(((found < least) | (found > most)).any()):
+    if ops.type_name(found) != "int64" or bool(((found < least) | (found > most)).any()):
         raise BundleError(f"{place}: tensor {name!r} is not int64 or has values outside {least} to {most}")

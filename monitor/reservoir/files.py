@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from monitor.core.arrays import I64
+from monitor.core.arrow import pq
 from monitor.core.durable import replace_file
 from monitor.core.records import Field
 from monitor.reservoir.columns import FILE, OFFSET, RANK, SPAN, TIME, numbers, schema
@@ -85,7 +85,8 @@ def _read(path: Path, fields: Sequence[Field], *, stretches: bool) -> Day | str:
         missing = [column.name for column in wanted if column not in list(found)]
         if missing:
             return f"kept for other features, without {', '.join(missing)}"
-        table = pq.read_table(path, columns=wanted.names).select(wanted.names)
+        with pq.ParquetFile(path) as file:  # ``read_table`` would load the machinery of data sets, 40 MB
+            table = file.read(wanted.names, use_threads=False).select(wanted.names)
         bounds = {int(span): int(bound) for span, bound in json.loads(metadata[_BOUNDS]).items()}
         tallies = json.loads(metadata[_TALLIES]) if stretches else {}
         if stretches and not set(numbers(table, SPAN).tolist()) <= {int(span) for span in tallies}:

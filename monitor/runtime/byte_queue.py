@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 from monitor.core.accounting import Position
 from monitor.core.records import RawBatch
+from monitor.runtime.helpers import Ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A framed batch waiting to be scored, or places in newly seen files waiting to be committed."""
+    """A framed batch waiting to be scored, perhaps prepared ``ahead``, or places in new files waiting for a commit."""
 
     stream: str
     raw: RawBatch | None = None
+    ahead: Ahead | None = None
     sightings: tuple[Position, ...] = ()
 
     @property

@@ -20,6 +20,7 @@ from monitor.ledger import Ledger
 from monitor.model.calibration import method_of
 from monitor.runtime.byte_queue import ByteQueue
 from monitor.runtime.flow import Flow, PausingLedger
+from monitor.runtime.helpers import Helpers
 from monitor.runtime.plan import ModelPipeline, Plan, SinkPlan, StreamPlan
 from monitor.runtime.reader import Reader, StreamInput
 from monitor.runtime.scorer import Scorer
@@ -86,9 +87,12 @@ class Daemon:
         self._signals = Signals()
         self._queue = ByteQueue(plan.queue_bytes)
         self._flow = Flow(self._queue, clock, health, turn_bytes=plan.turn_bytes, keep_one_in=plan.keep_one_in)
+        self._helpers = Helpers(clock, telemetry.helpers_ended)
+        self._helpers.renew(plan.helpers, plan.start_helpers)
         self._reader = Reader(
             self._queue,
             self._flow,
+            ahead=self._helpers.begin,
             forget=self._forget,
             beat=lambda: health.beat("reader"),
             failed=self._thread_failed,
@@ -201,6 +205,7 @@ class Daemon:
         if pipeline is None:
             return
         self._scorer.swap({stream.name: pipeline})
+        self._helpers.adopt(stream.name, pipeline, stream.elsewhere(pipeline.bundle.version))
         self._tell_model(stream.name, pipeline)
         self._health.ready(f"model:{stream.name}")
         if stream.name not in self._inputs:
@@ -310,6 +315,7 @@ class Daemon:
             if name not in plan.streams:
                 self._telemetry.forget_stream(name)
         self._plan = plan
+        self._helpers.renew(plan.helpers, plan.start_helpers)
         self._flow.keep_one_in = plan.keep_one_in
         for name, stream in plan.streams.items():
             self._adopt(stream, pipelines[name])
@@ -388,6 +394,7 @@ class Daemon:
 
     def _halt(self) -> None:
         """After a failure: end every thread that still runs before what they use is closed."""
+        self._helpers.stop()
         threads: list[Reader | Scorer | Sender] = [
             self._reader,
             self._scorer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from monitor.core.limit import Limit
 from monitor.core.protocols import Sink, Source, SourceContext
 from monitor.ingest.framing import Framer
 from monitor.model.bundle import Bundle
+from monitor.runtime.helpers import Work
 from monitor.runtime.scorer import BatchProcessor
 
 
@@ -37,6 +39,7 @@ class StreamPlan:
     ``reading`` is whatever decides how bytes become framed records (source and framing options): while it stays equal
     the open source is kept over a reload. ``load`` builds the pipeline with the newest published model; it raises
     TryLaterError when there is none yet and BundleError when it is refused. ``published`` names that newest version.
+    ``elsewhere`` prepares batches with a version of the model in a helping process, see ``Plan.start_helpers``.
     ``rereadable``: what was read and not committed is read again by a source that is opened anew.
     """
 
@@ -46,6 +49,7 @@ class StreamPlan:
     new_framer: Callable[[], Framer]
     load: Callable[[], ModelPipeline]
     published: Callable[[], str | None]
+    elsewhere: Callable[[str], Work]
     rereadable: bool = True
 
 
@@ -72,6 +76,7 @@ class ServerPlan:
 class Plan:
     """Everything the daemon runs. ``keep_one_in``: of so many records one is scored under overload; 1 = all of them.
 
+    ``start_helpers`` makes that many ``helpers``, processes that prepare batches.
     With ``once`` the sources end by themselves, and every stream must have a model from the beginning.
     """
 
@@ -81,5 +86,7 @@ class Plan:
     queue_bytes: int
     max_batch_records: int
     turn_bytes: int
+    helpers: int
+    start_helpers: Callable[[], Executor]
     keep_one_in: int = 1
     once: bool = False

@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 
 from monitor.core.accounting import Position
 from monitor.core.protocols import Source
-from monitor.core.records import Chunk
+from monitor.core.records import Chunk, RawBatch
 from monitor.ingest.framing import Framer
 from monitor.runtime.byte_queue import ByteQueue, Queued
 from monitor.runtime.flow import Flow, thinned
+from monitor.runtime.helpers import Ahead
 from monitor.telemetry import StreamTelemetry
+
+Begin = Callable[[str, RawBatch], Ahead | None]
+"""Has a batch of a stream prepared, if there is somebody to do it."""
 
 
 @dataclass(slots=True)
@@ -27,8 +31,8 @@ class StreamInput:
     framers: dict[str, tuple[int, Framer]] = field(default_factory=dict[str, tuple[int, Framer]])
     committed: deque[Position] = field(default_factory=deque[Position])
 
-    def frame(self, chunk: Chunk, queue: ByteQueue, keep_one_in: int = 1) -> None:
-        """Queue the records of a chunk, or that share of them.
+    def frame(self, chunk: Chunk, queue: ByteQueue, ahead: Begin, keep_one_in: int = 1) -> None:
+        """Queue the records of a chunk, or that share of them; ``ahead`` may have them prepared meanwhile.
 
         A new epoch drops what the old one left unfinished: it was overwritten.
         """
@@ -38,7 +42,8 @@ class StreamInput:
             self.framers[chunk.origin.file_id] = (chunk.origin.epoch, framer)
         for raw in framer.push(chunk):
             self.telemetry.framed(len(raw))
-            queue.put(Queued(self.name, thinned(raw, keep_one_in)))
+            kept = thinned(raw, keep_one_in)
+            queue.put(Queued(self.name, kept, ahead(self.name, kept)))
         if chunk.final:
             del self.framers[chunk.origin.file_id]
 
@@ -51,6 +56,7 @@ class Reader(threading.Thread):
         queue: ByteQueue,
         flow: Flow,
         *,
+        ahead: Begin,
         forget: Callable[[str, Sequence[str]], None],
         beat: Callable[[], None],
         failed: Callable[[BaseException], None],
@@ -58,6 +64,7 @@ class Reader(threading.Thread):
         super().__init__(name="reader", daemon=True)
         self._queue = queue
         self._flow = flow
+        self._ahead = ahead
         self._forget = forget
         self._beat = beat
         self._failed = failed
@@ -127,5 +134,5 @@ class Reader(threading.Thread):
         if gone := item.source.forgettable():
             self._forget(item.name, gone)
         for chunk in chunks:
-            item.frame(chunk, self._queue, allowed.keep_one_in)
+            item.frame(chunk, self._queue, self._ahead, allowed.keep_one_in)
         return bool(chunks)

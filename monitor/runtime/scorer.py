@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from monitor.core.accounting import Counts, Memory, Outcome, Position
 from monitor.core.arrays import F64
@@ -12,6 +12,7 @@ from monitor.core.clock import Clock
 from monitor.core.errors import UnavailableError
 from monitor.core.records import RawBatch
 from monitor.runtime.byte_queue import ByteQueue, Queued
+from monitor.runtime.helpers import Ahead
 from monitor.runtime.thread_names import show_name
 from monitor.telemetry import Telemetry
 from monitor.web import Health
@@ -39,7 +40,7 @@ class Result(Protocol):
 
 
 class BatchProcessor(Protocol):
-    """A stream's data path with one model.
+    """A stream's data path with one model. What was ``prepared`` of a batch, ``process`` need not do again.
 
     ``idle`` gives what has come to be known while nothing was processed, None if there is no such thing; ``ending``
     says that nothing more will come.
@@ -47,7 +48,7 @@ class BatchProcessor(Protocol):
     another held, and says of each that it cannot use why not.
     """
 
-    def process(self, raw: RawBatch) -> Result: ...
+    def process(self, raw: RawBatch, prepared: Any = None) -> Result: ...
     def idle(self, *, ending: bool = False) -> Result | None: ...
     def memories(self) -> Mapping[str, Memory]: ...
     def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]: ...
@@ -143,7 +144,7 @@ class Scorer(threading.Thread):
         seen = [Outcome(item.stream, item.sightings, Counts()) for item in taken if item.sightings]
         with self._lock:
             dropped = self._drops()
-            results = [self._pipelines[item.stream].process(item.raw) for item in taken if item.raw is not None]
+            results = [self._process(item.stream, item.raw, item.ahead) for item in taken if item.raw is not None]
         seconds = self._commit([*dropped, *seen, *(result.outcome for result in results)])
         if seconds is None:
             return
@@ -151,6 +152,13 @@ class Scorer(threading.Thread):
             self._report(result)
         self._telemetry.committed(seconds)
         self._queue.done(taken)
+
+    def _process(self, stream: str, raw: RawBatch, ahead: Ahead | None) -> Result:
+        pipeline = self._pipelines[stream]
+        prepared = ahead.result(pipeline) if ahead else None
+        if prepared is not None:
+            self._telemetry.helped()
+        return pipeline.process(raw, prepared)
 
     def _idle(self, *, ending: bool = False) -> None:
         self._idle_due = self._clock.monotonic() + IDLE_SECONDS

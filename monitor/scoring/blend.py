@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
-from monitor.model.autoencoder import Autoencoder
+from monitor.model import ops
 from monitor.model.calibration import Calibration, ScoreRange
-from monitor.model.device import one_thread
+from monitor.model.network import Network
+from monitor.model.ops import Array, Kind
 from monitor.scoring.evidence import Errors, Evidence
 from monitor.scoring.panel import padded
 from monitor.scoring.rarity import RarityScorer
 from monitor.scoring.states import part_of, state_of
 from monitor.scoring.verdict import Verdict
 
+if TYPE_CHECKING:
+    import torch
+
 ROWS = 512
 """Records of one pass: their distances from the code book stay in the second-level cache."""
+
+FEW_ROWS = 64
+"""So few have passes of their own, if these prove to give the same bits: a small batch need not pay for a large one."""
+
+PROBES = 4 * FEW_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +39,15 @@ class Blend:
     evidence: Evidence
     verdict: Verdict
 
-    def rarity(self, values: Tensor, owners: Tensor) -> Tensor:
+    def rarity(self, values: Array, owners: Array) -> Array:
         """Bans [n] of encoded records [n, total]; ``owners`` as ``novelty_owners`` makes them."""
         return self.verdict.rarity(*self._evidence_of(values, owners))
 
-    def rarities(self, values: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
+    def rarities(self, values: Array, owners: Array) -> tuple[Array, Array]:
         """The same, and beside it the bans of each feature, [n, features]."""
         return self.verdict.both(*self._evidence_of(values, owners))
 
-    def _evidence_of(self, values: Tensor, owners: Tensor) -> tuple[Errors, Tensor]:
+    def _evidence_of(self, values: Array, owners: Array) -> tuple[Errors, Array]:
         width = self.evidence.lens.width
         return self.evidence.errors(values[:, :width]), (values[:, width:] @ owners)[:, : self.evidence.features]
 
@@ -47,12 +55,12 @@ class Blend:
         """The same on another device."""
         return Blend(self.evidence.to(device), self.verdict.to(device))
 
-    def state(self) -> dict[str, Tensor]:
-        """All of it as tensors by name."""
+    def state(self) -> dict[str, Array]:
+        """All of it as arrays by name."""
         return state_of(evidence=self.evidence.state(), verdict=self.verdict.state())
 
     @classmethod
-    def restore(cls, state: Mapping[str, Tensor]) -> Blend:
+    def restore(cls, state: Mapping[str, Array]) -> Blend:
         return cls(Evidence.restore(part_of(state, "evidence")), Verdict.restore(part_of(state, "verdict")))
 
 
@@ -61,7 +69,7 @@ class BlendScorer(RarityScorer):
 
     def __init__(
         self,
-        module: Autoencoder,
+        module: Network,
         layout: Layout,
         calibration: Calibration,
         blend: Blend,
@@ -69,30 +77,41 @@ class BlendScorer(RarityScorer):
         device: torch.device | None = None,
     ) -> None:
         super().__init__(module, layout, calibration, score_range, device)
-        self._device = device or torch.device("cpu")
-        self._blend = blend.to(self._device)
-        self._owners = novelty_owners(layout).to(self._device)
+        self._kind: Kind = module.kind
+        self._device = device
+        self._blend = blend if device is None else blend.to(device)
+        self._owners = ops.copy(self._array(novelty_owners(layout)))
         # Every pass has one shape, so that a record's bits do not depend on those beside it (see model.inference).
-        self._stage = torch.zeros(ROWS, layout.total)
-        self._stage_rows = self._stage.numpy()
+        self._many, self._few = (ops.buffer((rows, layout.total), module.kind) for rows in (ROWS, FEW_ROWS))
+        self._few_alike = self._are_few_alike()
 
     def rarity(self, values: F32) -> F64:
         """Bans [n] of encoded records [n, total]: 3 means that one benign record in a thousand is as rare."""
-        bans = np.empty(len(values))
-        with torch.inference_mode(), one_thread():
-            for start in range(0, len(values), ROWS):
-                rows = values[start : start + ROWS]
-                self._stage_rows[: len(rows)] = rows
-                found = self._blend.rarity(self._stage.to(self._device), self._owners)
-                bans[start : start + len(rows)] = found[: len(rows)].double().cpu().numpy()
+        few = self._few_alike and len(values) <= FEW_ROWS
+        return self._in_passes(values, *(self._few if few else self._many))
+
+    def _in_passes(self, values: F32, stage: Array, stage_rows: F32) -> F64:
+        """The same in passes of as many rows as the stage has, which is given as the backend's and as numpy's."""
+        bans, size = np.empty(len(values)), len(stage_rows)
+        with ops.computing(self._kind):
+            for start in range(0, len(values), size):
+                rows = values[start : start + size]
+                stage_rows[: len(rows)] = rows
+                found = self._blend.rarity(stage if self._device is None else stage.to(self._device), self._owners)
+                bans[start : start + len(rows)] = ops.doubles(found[: len(rows)])
         return bans
+
+    def _are_few_alike(self) -> bool:
+        """Whether small passes give the bits of large ones; that depends on the matrix kernels of the machine."""
+        probes = np.random.default_rng(0).standard_normal((PROBES, self.layout.total)).astype(np.float32)
+        return np.array_equal(self._in_passes(probes, *self._few), self._in_passes(probes, *self._many))
 
     def expected(self, values: F32) -> F32:
         """What the other features say each one should be, [n, total], from passes with it hidden."""
         expected = np.zeros_like(values)
-        with torch.inference_mode(), one_thread():
+        with ops.computing(self._kind):
             for row, into in zip(values, expected, strict=True):
-                into[: self.layout.width] = self._hidden(row).numpy()[self._owner_of_column(), self._columns()]
+                into[: self.layout.width] = self._hidden(row)[self._owner_of_column(), self._columns()]
         return expected
 
     def rarities(self, values: F32) -> tuple[F64, F64]:
@@ -100,15 +119,19 @@ class BlendScorer(RarityScorer):
 
         For a few rows that is cheap; all but the last bits are as in a pass of the usual size.
         """
-        with torch.inference_mode(), one_thread():
-            passes = torch.split(torch.from_numpy(values).to(self._device), ROWS)
+        with ops.computing(self._kind):
+            passes = (self._array(values[start : start + ROWS]) for start in range(0, max(1, len(values)), ROWS))
             found = [self._blend.rarities(rows, self._owners) for rows in passes]
-        records, fields = (torch.cat(parts).double().cpu().numpy() for parts in zip(*found, strict=True))
+            records, fields = (np.concatenate([*map(ops.doubles, parts)]) for parts in zip(*found, strict=True))
         return records, fields
 
-    def _hidden(self, row: F32) -> Tensor:
-        x = torch.from_numpy(row[: self.layout.width]).to(self._device)
-        return self._blend.evidence.expected(x).cpu()
+    def _hidden(self, row: F32) -> F32:
+        """The network columns of a record with each feature hidden, [features, width]."""
+        found: F32 = ops.plain(self._blend.evidence.expected(self._array(row[: self.layout.width])))
+        return found
+
+    def _array(self, values: F32) -> Array:
+        return ops.array(values, self._kind, self._device)
 
     def _owner_of_column(self) -> I64:
         return np.repeat(np.arange(len(self.layout.blocks)), [b.stop - b.start for b in self.layout.blocks])
@@ -117,9 +140,9 @@ class BlendScorer(RarityScorer):
         return np.arange(self.layout.width)
 
 
-def novelty_owners(layout: Layout) -> Tensor:
+def novelty_owners(layout: Layout) -> F32:
     """1 where a novelty column is of a feature (0 throughout without ``novelty``), [total - width, padded features]."""
-    owners = torch.zeros(layout.total - layout.width, padded(len(layout.blocks)))
+    owners = np.zeros((layout.total - layout.width, padded(len(layout.blocks))), dtype=np.float32)
     for index, block in enumerate(layout.blocks):
         owners[block.novelty_start - layout.width : block.novelty_stop - layout.width, index] = float(layout.novelty)
     return owners

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import torch
+from typing import TYPE_CHECKING
 
 from monitor.core.errors import BundleError
 from monitor.core.features import Layout
@@ -19,11 +18,14 @@ from monitor.scoring.l1 import L1Scorer
 from monitor.scoring.masked import MaskedScorer, MaskedTails
 from monitor.scoring.shapes import check_evidence
 
-Maker = Callable[[BundleContents, Layout, ScoreRange, torch.device | None], L1Scorer]
+if TYPE_CHECKING:
+    import torch
+
+Maker = Callable[[BundleContents, Layout, ScoreRange, "torch.device | None"], L1Scorer]
 
 
 def scorer_of(contents: BundleContents, layout: Layout, device: torch.device | None = None) -> L1Scorer:
-    """A scorer of a model's method.
+    """A scorer of a model's method, of the kind that the model was loaded for; a device is one of torch.
 
     Raises:
         BundleError: the score's method is not known, what it learned is not what it needs, or made for another layout,

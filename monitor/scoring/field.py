@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from monitor.core.arrays import F32, F64
 from monitor.core.features import Layout
-from monitor.model.autoencoder import Autoencoder
 from monitor.model.calibration import Calibration, ScoreRange
+from monitor.model.network import Network
+from monitor.model.ops import Array
 from monitor.scoring.field_errors import FieldErrors
 from monitor.scoring.field_tails import FieldTails
 from monitor.scoring.rarity import RarityScorer
 
-Judge = Callable[[FieldTails, Tensor, Tensor], Tensor]
+if TYPE_CHECKING:
+    import torch
+
+Judge = Callable[[FieldTails, Array, Array], Array]
 
 
 class FieldScorer(RarityScorer):
@@ -28,7 +30,7 @@ class FieldScorer(RarityScorer):
 
     def __init__(
         self,
-        module: Autoencoder,
+        module: Network,
         layout: Layout,
         calibration: Calibration,
         tails: FieldTails,
@@ -39,7 +41,7 @@ class FieldScorer(RarityScorer):
     ) -> None:
         super().__init__(module, layout, calibration, score_range, device)
         self._tails = tails
-        self._fields = FieldErrors(layout)
+        self._fields = FieldErrors(layout, module.kind)
         self._expect = self._inference.hidden if masking else self._inference.reconstruct
 
     def rarity(self, values: F32) -> F64:

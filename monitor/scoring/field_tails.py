@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log, log10
 
-import torch
-from torch import Tensor
-
-from monitor.core.arrays import F64
+from monitor.model import ops
+from monitor.model.ops import Array
 from monitor.scoring.states import part_of, state_of
-from monitor.scoring.surprises import Surprises, fit_surprises
-from monitor.scoring.tails import Tails, fit_tails
+from monitor.scoring.surprises import Surprises
+from monitor.scoring.tails import Tails
 
 RARE = 5.0
 """Bans beyond which chances are so small that they add up; float32 could not tell 1 - p from 1."""
@@ -29,38 +27,34 @@ class FieldTails:
     errors: Tails
     novelties: Surprises
 
-    def rarity(self, errors: Tensor, novelty: Tensor) -> Tensor:
+    def rarity(self, errors: Array, novelty: Array) -> Array:
         """Bans [n] of records with these errors and novelties [n, features]; higher is more anomalous, >= 0."""
         fields = of_worst(self.errors.rarity(errors), errors.shape[1])
-        return (fields + self.novelties.weigh(novelty)).amax(1)
+        return ops.highest(fields + self.novelties.weigh(novelty), 1)
 
-    def by_field(self, errors: Tensor, novelty: Tensor) -> Tensor:
+    def by_field(self, errors: Array, novelty: Array) -> Array:
         """Bans of each field, [n, features], not corrected for their number."""
         return self.errors.rarity(errors) + self.novelties.weigh(novelty)
 
-    def both(self, errors: Tensor, novelty: Tensor) -> Tensor:
+    def both(self, errors: Array, novelty: Array) -> Array:
         """The rarity of the record and behind it those of its fields, [n, 1 + features]."""
-        return torch.cat([self.rarity(errors, novelty)[:, None], self.by_field(errors, novelty)], 1)
+        return ops.concat([self.rarity(errors, novelty)[:, None], self.by_field(errors, novelty)])
 
-    def state(self) -> dict[str, Tensor]:
-        """All of it as tensors by name."""
+    def state(self) -> dict[str, Array]:
+        """All of it as arrays by name."""
         return state_of(errors=self.errors.state(), novelties=self.novelties.state())
 
     @classmethod
-    def restore(cls, state: Mapping[str, Tensor]) -> FieldTails:
+    def restore(cls, state: Mapping[str, Array]) -> FieldTails:
         return cls(Tails.restore(part_of(state, "errors")), Surprises.restore(part_of(state, "novelties")))
 
 
-def of_worst(bans: Tensor, fields: int) -> Tensor:
+def of_worst(bans: Array, fields: int) -> Array:
     """How rare it is that the worst of so many fields has these bans, of any shape and >= 0.
 
-    >>> [round(float(b), 2) for b in of_worst(torch.tensor([1.0, 3.0, 50.0]), 10)]
+    >>> import numpy as np
+    >>> [round(float(b), 2) for b in of_worst(np.array([1.0, 3.0, 50.0]), 10)]
     [0.19, 2.0, 49.0]
     """
-    chance = -torch.expm1(fields * torch.log1p(-torch.exp(bans.clamp(max=RARE) * -log(10))))
-    return torch.where(bans < RARE, -torch.log10(chance), bans - log10(fields))
-
-
-def fit_field_tails(errors: F64, novelty: F64) -> FieldTails:
-    """Learn from errors and novelties [n, features] of held-out benign records, n > 0."""
-    return FieldTails(fit_tails(errors), fit_surprises(torch.from_numpy(novelty).float()))
+    chance = -ops.expm1(fields * ops.log1p(-ops.exp(ops.clip(bans, most=RARE) * -log(10))))
+    return ops.where(bans < RARE, -ops.log10(chance), bans - log10(fields))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 
 from monitor.core.arrays import F32, F64
 from monitor.core.errors import DataError
 from monitor.core.features import FeatureMatrix, Layout
-from monitor.model.autoencoder import Autoencoder
 from monitor.model.calibration import Calibration
 from monitor.model.inference import SLICE_ROWS, Inference, field_errors
+from monitor.model.network import Network
 from monitor.scoring.scores import Attribution, ScoreBatch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class L1Scorer:
@@ -19,7 +23,7 @@ class L1Scorer:
 
     def __init__(
         self,
-        module: Autoencoder,
+        module: Network,
         layout: Layout,
         calibration: Calibration,
         device: torch.device | None = None,

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from monitor.core.arrays import F32, F64, I64, Bools
 from monitor.core.features import Layout
-from monitor.model.autoencoder import Autoencoder
+from monitor.model import ops
 from monitor.model.calibration import Calibration, ScoreRange
+from monitor.model.network import Network
+from monitor.model.ops import Array
 from monitor.scoring.field import FieldScorer, Judge
 from monitor.scoring.field_tails import FieldTails
 from monitor.scoring.states import part_of, state_of
+
+if TYPE_CHECKING:
+    import torch
 
 SHARE = 0.1
 """The share of benign records that are looked at twice: they cost a pass a field."""
@@ -40,16 +44,17 @@ class MaskedTails:
         """Which records are looked at twice, [n], by their plain errors [n]."""
         return errors > np.float32(self.gate)
 
-    def state(self) -> dict[str, Tensor]:
-        """All of it as tensors by name."""
-        gate = torch.tensor([self.gate], dtype=torch.float32)
-        return state_of(seen=self.seen.state(), hidden=self.hidden.state()) | {"gate": gate}
+    def state(self) -> dict[str, Array]:
+        """All of it as arrays by name."""
+        seen = self.seen.state()
+        gate = ops.full((1,), self.gate, seen["errors.slopes"])
+        return state_of(seen=seen, hidden=self.hidden.state()) | {"gate": gate}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Tensor]) -> MaskedTails:
-        """What gave out ``state``. KeyError when a tensor is missing."""
+    def restore(cls, state: Mapping[str, Array]) -> MaskedTails:
+        """What gave out ``state``. KeyError when an array is missing."""
         seen, hidden = (FieldTails.restore(part_of(state, part)) for part in ("seen", "hidden"))
-        return cls(seen, hidden, float(state["gate"]))
+        return cls(seen, hidden, float(state["gate"][0]))
 
 
 class MaskedScorer(FieldScorer):
@@ -57,7 +62,7 @@ class MaskedScorer(FieldScorer):
 
     def __init__(
         self,
-        module: Autoencoder,
+        module: Network,
         layout: Layout,
         calibration: Calibration,
         tails: MaskedTails,

@@ -7,14 +7,16 @@ that of any one of them, since their mistakes differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from monitor.model import ops
+from monitor.model.ops import Array
 from monitor.scoring.lens import LANES
+
+if TYPE_CHECKING:
+    import torch
 
 WIDEST = 512
 """Units of the widest layer."""
@@ -39,55 +41,44 @@ def padded(features: int) -> int:
 class Panel:
     """``weights[k]`` is [members, in, out], ``biases[k]`` [members, 1, out]; gelu between the layers."""
 
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
-
-    @classmethod
-    def drawn(cls, widths: Sequence[int], members: int, generator: torch.Generator, device: torch.device) -> Panel:
-        """Glorot uniform weights and zero biases, other ones for every member."""
-        weights: list[Tensor] = []
-        for before, after in pairwise(widths):
-            bound = (6 / (before + after)) ** 0.5
-            draws = torch.rand(members, before, after, generator=generator)
-            weights.append(((draws * 2 - 1) * bound).to(device))
-        biases = [torch.zeros(members, 1, after, device=device) for after in widths[1:]]
-        return cls(tuple(weights), tuple(biases))
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
 
     @property
     def members(self) -> int:
         return len(self.weights[0])
 
     @property
-    def parameters(self) -> list[Tensor]:
+    def parameters(self) -> list[Array]:
         return [*self.weights, *self.biases]
 
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Array) -> Array:
         """What every member makes of its input: [members, n, seen] of [members, n, seen + flags], or without flags."""
         last = len(self.weights) - 1
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight[:, : x.shape[2]])
-            x = x if index == last else torch.nn.functional.gelu(x)
+            x = ops.affine(bias, x, weight[:, : x.shape[2]])
+            x = x if index == last else ops.gelu(x)
         return x
 
-    def mean(self, z: Tensor, flags: Tensor | None = None) -> Tensor:
+    def mean(self, z: Array, flags: Array | None = None) -> Array:
         """The mean reconstruction [n, seen] of ``z`` [n, seen] with ``flags`` [n, padded features] hidden, or nothing.
 
         Where nothing is hidden the weights of the flags are left out, as what they multiply is 0.
         """
-        x = z if flags is None else torch.cat([z, flags], 1)
-        return self.reconstruct(x.expand(self.members, -1, -1)).mean(0)
+        x = z if flags is None else ops.concat([z, flags])
+        return self.reconstruct(ops.repeat(x, self.members)).mean(0)
 
     def to(self, device: torch.device) -> Panel:
         """The same on another device."""
         return Panel(tuple(w.to(device) for w in self.weights), tuple(b.to(device) for b in self.biases))
 
-    def state(self) -> dict[str, Tensor]:
-        """All of it as tensors by name."""
+    def state(self) -> dict[str, Array]:
+        """All of it as arrays by name."""
         named = {f"weights.{k}": weight for k, weight in enumerate(self.weights)}
         return named | {f"biases.{k}": bias for k, bias in enumerate(self.biases)}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Tensor]) -> Panel:
+    def restore(cls, state: Mapping[str, Array]) -> Panel:
         layers = sum(name.startswith("weights.") for name in state)
         weights = tuple(state[f"weights.{k}"] for k in range(layers))
         return cls(weights, tuple(state[f"biases.{k}"] for k in range(layers)))

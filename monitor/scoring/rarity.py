@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from monitor.core.arrays import F32, F64, I64, Bools
 from monitor.core.features import FeatureMatrix, Layout
-from monitor.model.autoencoder import Autoencoder
 from monitor.model.calibration import Calibration, ScoreRange
+from monitor.model.network import Network
 from monitor.scoring.l1 import L1Scorer
 from monitor.scoring.scores import Attribution, ScoreBatch
+
+if TYPE_CHECKING:
+    import torch
 
 
 class RarityScorer(L1Scorer, ABC):
@@ -23,7 +26,7 @@ class RarityScorer(L1Scorer, ABC):
 
     def __init__(
         self,
-        module: Autoencoder,
+        module: Network,
         layout: Layout,
         calibration: Calibration,
         score_range: ScoreRange,

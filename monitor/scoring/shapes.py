@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from torch import Tensor
-
 from monitor.core.features import Layout
 from monitor.model.manifest import EVIDENCE
+from monitor.model.ops import Array
 from monitor.model.tensors import Shape, check_integers, check_numbers, check_shapes
 from monitor.scoring import lens, sums, surprises, tails
 from monitor.scoring.panel import padded
 
 Shapes = dict[str, Shape]
-State = Mapping[str, Tensor]
+State = Mapping[str, Array]
 
 INTEGERS = {"evidence.lens.lifted": 0, "evidence.lens.count": 2}
 """Tensors of whole numbers, and the least that may be in them."""

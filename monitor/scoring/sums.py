@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from monitor.model import ops
+from monitor.model.ops import Array
 from monitor.scoring.tails import between
+
+if TYPE_CHECKING:
+    import torch
 
 KNOTS = 40
 """Sums of benign records that are remembered of each column, more of the large ones than of the small ones."""
@@ -22,34 +25,21 @@ KNOTS = 40
 class Sums:
     """The sums in some columns: ``levels`` are as rare as ``bans`` say, both [columns, KNOTS] and ascending."""
 
-    levels: Tensor
-    bans: Tensor
+    levels: Array
+    bans: Array
 
-    def rarity(self, sums: Tensor) -> Tensor:
+    def rarity(self, sums: Array) -> Array:
         """Bans [n, columns] of sums [n, columns], >= 0 and growing with them."""
-        return between(sums, self.levels, self.bans) + (sums - self.levels[:, -1]).clamp(min=0)
+        return between(sums, self.levels, self.bans) + ops.clip(sums - self.levels[:, -1], 0)
 
     def to(self, device: torch.device) -> Sums:
         """The same on another device."""
         return Sums(self.levels.to(device), self.bans.to(device))
 
-    def state(self) -> dict[str, Tensor]:
-        """All of it as tensors by name."""
+    def state(self) -> dict[str, Array]:
+        """All of it as arrays by name."""
         return {"levels": self.levels, "bans": self.bans}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Tensor]) -> Sums:
+    def restore(cls, state: Mapping[str, Array]) -> Sums:
         return cls(state["levels"], state["bans"])
-
-
-def fit_sums(sums: Tensor) -> Sums:
-    """Learn from the sums of held-out benign records, [n, columns], n > 0.
-
-    One that k of n records reach has a chance of about (k + 1) / (n + 2), by Laplace's rule of succession.
-    """
-    count = len(sums)
-    ascending = sums.t().sort().values.contiguous()
-    ranks = torch.logspace(0, torch.tensor(float(count)).log10().item(), KNOTS).round().long().flip(0).clamp(1, count)
-    levels = ascending[:, count - ranks].contiguous()
-    reached = count - torch.searchsorted(ascending, levels)
-    return Sums(levels, torch.log10((count + 2) / (reached + 1.0)))

@@ -15,7 +15,12 @@ from monitor.telemetry.store import Histogram, Store
 from monitor.telemetry.stream import StreamTelemetry
 from monitor.telemetry.web import WebTelemetry
 
-DAEMON_COUNTERS = ("checkpoint_errors_total", "log_events_suppressed_total")
+DAEMON_COUNTERS = (
+    "checkpoint_errors_total",
+    "helped_batches_total",
+    "helper_failures_total",
+    "log_events_suppressed_total",
+)
 DAEMON_GAUGES = ("queue_bytes", "queue_batches", "checkpoint_last_success_timestamp_seconds")
 SINK_SERIES = (
     "sink_delivered_total", "sink_failures_total", "sink_refused_total", "sink_stopped",
@@ -91,6 +96,17 @@ class Telemetry:
     def crashed(self, thread: str, error: BaseException) -> None:
         """A thread died of something nobody expected; the program is going to stop."""
         self._events.error("crashed", error=error, thread=thread, message=f"{type(error).__name__}: {error}")
+
+    def helped(self) -> None:
+        """A batch was prepared by a helping process."""
+        with self._store.lock:
+            self._store.add(1, "helped_batches_total")
+
+    def helpers_ended(self) -> None:
+        """Processes that prepare batches died; the daemon goes on alone until they are replaced."""
+        with self._store.lock:
+            self._store.add(1, "helper_failures_total")
+        self._events.warning("helpers_ended", message="they were killed, perhaps for want of memory")
 
     def config_reloaded(self, *, ok: bool, reason: str = "") -> None:
         """A changed configuration is in use, or was refused for ``reason`` and the old one stays in use."""

@@ -93,6 +93,8 @@ METRICS: tuple[Metric, ...] = (
             "Failed attempts to save the sample of benign records; they are repeated.",
         ),
         ("checkpoint_errors_total", "", "Failed attempts to commit; they are repeated and nothing is lost."),
+        ("helped_batches_total", "", "Batches that helping processes prepared; see `helpers`."),
+        ("helper_failures_total", "", "How often helping processes died; the daemon did their work and replaced them."),
         ("config_reloads_total", "result", "Attempts to load a changed configuration."),
         ("web_config_reloads_total", "result", "Attempts to load a changed web configuration or certificate."),
         ("http_refusals_total", "reason", "Requests and connections that the HTTP server refused."),

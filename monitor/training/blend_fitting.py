@@ -13,9 +13,9 @@ from monitor.core.arrays import F32, F64, Bools
 from monitor.core.features import Layout
 from monitor.scoring.blend import Blend, novelty_owners
 from monitor.scoring.evidence import Errors, Evidence
-from monitor.scoring.verdict import fit_verdict
 from monitor.training.cross_ranking import cross_ranked
 from monitor.training.evidence_fitting import draft_evidence, settled
+from monitor.training.verdict_fitting import fit_verdict
 
 LEAST = 30
 """Fewer held-out records than this say nothing of the tails."""
@@ -58,7 +58,9 @@ def fit_blend(
     """
     draft = draft_evidence(_network(train, layout), layout, members, masking, seed, on_step)
     fresh = torch.from_numpy(_network(held_out, layout))
-    novelty = torch.from_numpy(np.ascontiguousarray(held_out[:, layout.width :])) @ novelty_owners(layout)
+    novelty = torch.from_numpy(np.ascontiguousarray(held_out[:, layout.width :])) @ torch.from_numpy(
+        novelty_owners(layout)
+    )
     novelty = novelty[:, : len(layout.blocks)]
     with torch.inference_mode():
         rarity = _ranked_by_others(draft, fresh, novelty)

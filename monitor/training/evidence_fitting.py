@@ -13,9 +13,10 @@ from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
 from monitor.scoring.code_book import SIZE, CodeBook
 from monitor.scoring.evidence import Evidence
-from monitor.scoring.lens import Lens, fit_lens
-from monitor.scoring.panel import Panel, padded, panel_widths
-from monitor.training.panel_fitting import fit_panel
+from monitor.scoring.lens import Lens
+from monitor.scoring.panel import padded, panel_widths
+from monitor.training.lens_fitting import fit_lens
+from monitor.training.panel_fitting import drawn, fit_panel
 
 RIDGE = 1e-3
 """Added to the variances before whitening, as a share of their mean: directions without variance must not explode."""
@@ -61,7 +62,7 @@ def draft_evidence(
     z = lens.apply(torch.from_numpy(train))
     hidden, weights = _ownership(lens, of_column, len(layout.blocks))
     generator = torch.Generator().manual_seed(seed)
-    panel = Panel.drawn(panel_widths(lens.seen, len(hidden)), members, generator, z.device)
+    panel = drawn(panel_widths(lens.seen, len(hidden)), members, generator)
     fit_panel(panel, z, hidden, weights.sum(1) * lens.seen / len(hidden), masking, generator, on_step)
     return Evidence(lens, panel, _book(z, hidden, generator), torch.eye(lens.seen), weights, hidden)
 

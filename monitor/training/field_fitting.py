@@ -12,9 +12,11 @@ from monitor.core.arrays import F32, F64, Bools
 from monitor.model.calibration import NOISE
 from monitor.model.inference import Inference
 from monitor.scoring.field_errors import FieldErrors
-from monitor.scoring.field_tails import FieldTails, fit_field_tails
+from monitor.scoring.field_tails import FieldTails
 from monitor.scoring.masked import SHARE, MaskedTails
 from monitor.training.cross_ranking import cross_ranked
+from monitor.training.tail_fitting import fit_tails
+from monitor.training.verdict_fitting import fit_surprises
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ def _parts(inference: Inference, values: F32, made: F32) -> F64:
 
 def _fitted(parts: F64) -> FieldTails:
     return fit_field_tails(parts[:, 0], parts[:, 1])
+
+
+def fit_field_tails(errors: F64, novelty: F64) -> FieldTails:
+    """Learn from errors and novelties [n, features] of held-out benign records, n > 0."""
+    return FieldTails(fit_tails(errors), fit_surprises(torch.from_numpy(novelty).float()))
 
 
 def _rarity(tails: FieldTails, parts: F64) -> F64:

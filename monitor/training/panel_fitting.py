@@ -40,6 +40,17 @@ def steps_of(widths: Sequence[int], members: int, records: int) -> int:
     return max(STEPS_LEAST, min(affordable, wanted))
 
 
+def drawn(widths: Sequence[int], members: int, generator: torch.Generator) -> Panel:
+    """A panel with Glorot uniform weights and zero biases, other ones for every member."""
+    weights: list[Tensor] = []
+    for before, after in pairwise(widths):
+        bound = (6 / (before + after)) ** 0.5
+        draws = torch.rand(members, before, after, generator=generator)
+        weights.append((draws * 2 - 1) * bound)
+    biases = [torch.zeros(members, 1, after) for after in widths[1:]]
+    return Panel(tuple(weights), tuple(biases))
+
+
 def fit_panel(
     panel: Panel,
     z: Tensor,

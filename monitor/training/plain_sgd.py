@@ -15,7 +15,7 @@ from torch import Tensor
 
 from monitor.core.model_config import Activation, ModelConfig
 from monitor.model.autoencoder import Autoencoder
-from monitor.model.inference import IN_PLACE
+from monitor.model.torch_passes import IN_PLACE
 from monitor.training.losses import GRADIENTS, LOSSES
 
 _aten = torch.ops.aten

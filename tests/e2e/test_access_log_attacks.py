@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from monitor.app.gates.episode import standing
+from monitor.app.standing import standing
 from monitor.ledger import Ledger
 from tests.access_log import Attack, Day, Hit, attacked
 from tests.e2e.support import aemonitor

@@ -19,6 +19,7 @@ from monitor.model import bundle
 from monitor.scoring.l1 import squared_errors
 from tests.conftest import REPOSITORY
 from tests.e2e.support import aemonitor
+from tests.torch_networks import of_torch
 
 EXAMPLE = REPOSITORY / "config" / "examples" / "employee.yaml"
 CITIES, JOBS = ["anaheim", "boulder", "concord"], ["mgmt", "supp", "tech"]
@@ -50,7 +51,7 @@ class Trained:
     def reproduced(self) -> F64:
         """What the network makes of them, in float64, [240, 9]."""
         y = self.encoded()
-        layers = self.contents.module.linears()
+        layers = of_torch(self.contents.module).linears()
         for number, layer in enumerate(layers, start=1):
             y = y @ layer.weight.detach().double().numpy().T + layer.bias.detach().double().numpy()
             y = np.tanh(y) if number < len(layers) else y

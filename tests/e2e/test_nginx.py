@@ -19,6 +19,7 @@ from tests.e2e.support import Site, aemonitor, need, wait_for
 
 ROTATIONS = 10
 REQUESTS = 300
+REQUESTED = 2_000 + (ROTATIONS + 1) * REQUESTS
 """Between two rotations."""
 PAGES = ("/", "/about.html", "/shop/cart", "/shop/item")
 BROWSER, SCANNER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/132.0", "sqlmap/1.8#stable"
@@ -90,6 +91,16 @@ def drive(nginx: Nginx, first: int, count: int) -> None:
         nginx.get(pages[-1:], SCANNER)
 
 
+def logged(site: Site) -> list[str]:
+    """All lines, in whatever file they are by now."""
+    return [text for file in site.log.parent.iterdir() for text in file.read_text().splitlines()]
+
+
+def numbers(lines: list[str]) -> list[int]:
+    """The running numbers of the requests in these lines; the one that asks whether nginx is there has none."""
+    return [int(found) for text in lines for found in re.findall(r"seq=(\d+)", text)]
+
+
 def rotate(root: Path, log: Path, nginx: Nginx) -> None:
     config, state = root / "logrotate.conf", root / "logrotate.state"
     owner = "su root root" if os.getuid() == 0 else ""
@@ -120,16 +131,16 @@ def test_every_request_is_scored_once_while_logrotate_rotates(tmp_path: Path) ->
                 drive(nginx, 2_000 + turn * REQUESTS, REQUESTS)
                 rotate(tmp_path, site.log, nginx)
             drive(nginx, 2_000 + ROTATIONS * REQUESTS, REQUESTS)
-            lines = [text for file in site.log.parent.iterdir() for text in file.read_text().splitlines()]
+            wait_for(lambda: len(numbers(logged(site))) == REQUESTED, "nginx to log what it has answered")
+            lines = logged(site)
             wait_for(lambda: site.metric("records_scored_total") >= len(lines), "every request to be scored")
             scored = site.metric("records_scored_total")
             assert site.stop() == 0
         finally:
             site.close()
 
-    sent = [int(found) for text in lines for found in re.findall(r"seq=(\d+)", text)]
     assert len(list(site.log.parent.iterdir())) == ROTATIONS + 1
-    assert sorted(sent) == list(range(2_000 + (ROTATIONS + 1) * REQUESTS))
+    assert sorted(numbers(lines)) == list(range(REQUESTED))
     assert scored == len(lines)
     scanned = Counter(a["raw"] for a in site.ledger_alerts() if SCANNER in a["raw"])
     assert scanned == Counter(text for text in lines if SCANNER in text)

@@ -44,10 +44,12 @@ def test_silence_is_told_once_over_a_kill_and_its_end_too(quiet: Site) -> None:
         wait_for(lambda: site.metric("records_scored_total") == begun + 1, "the record to be scored")
         wait_for(lambda: len(delivered(site)) == 2, "the end to be told")
         wait_for(lambda: len(delivered(site)) == 3, "the next silence")
+        aemonitor("alerts", "label", "-c", str(site.config), delivered(site)[-1]["id"], "benign")
+        wait_for(lambda: len(delivered(site)) == 4, "its end, as it is benign")
     finally:
         site.close()
 
-    silent, heard, again = delivered(site)
+    silent, heard, again, accepted = delivered(site)
     assert told_before == 1
     assert (silent["state"], silent["severity"], silent["key"], silent["raw"]) == ("firing", "warning", None, "")
     assert re.match("web: silent for [0-9]+ s, since 20", silent["summary"])
@@ -55,8 +57,10 @@ def test_silence_is_told_once_over_a_kill_and_its_end_too(quiet: Site) -> None:
     assert "records come again after a silence of" in heard["summary"]
     assert again["state"] == "firing"
     assert again["id"] != silent["id"]
+    assert (accepted["state"], accepted["id"]) == ("resolved", again["id"])
+    assert "which was labelled benign" in accepted["summary"]
     listed = aemonitor("alerts", "list", "-c", str(site.config)).stdout.decode()
-    assert listed.count("silent for") == 2
+    assert listed.count("silent for") == 3
     assert "silent for" in aemonitor("alerts", "show", "-c", str(site.config), again["id"]).stdout.decode()
 
 

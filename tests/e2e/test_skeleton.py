@@ -17,6 +17,7 @@ from monitor.core.arrays import F64, I64
 from monitor.model import bundle
 from tests.conftest import REPOSITORY
 from tests.e2e.support import aemonitor
+from tests.torch_networks import of_torch
 
 EXAMPLE = REPOSITORY / "config" / "examples" / "skeleton.yaml"
 CHANNELS = range(1, 13)
@@ -59,7 +60,7 @@ class Trained:
     contents: bundle.BundleContents
 
     def network(self) -> list[tuple[F64, F64]]:
-        pairs = ((layer.weight.detach(), layer.bias.detach()) for layer in self.contents.module.linears())
+        pairs = ((layer.weight.detach(), layer.bias.detach()) for layer in of_torch(self.contents.module).linears())
         return [(weight.numpy().astype(np.float64), bias.numpy().astype(np.float64)) for weight, bias in pairs]
 
     def scores(self, path: Path) -> F64:

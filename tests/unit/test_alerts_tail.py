@@ -42,7 +42,11 @@ def commit(config: Path, *alerts: Alert) -> None:
         ledger.commit([Outcome(one.stream, (), Counts(), alerts=[one]) for one in alerts])
 
 
-def summaries(config: Path, stream: str | None, limit: int, count: int, wait: Callable[[], object]) -> list[str]:
+def summaries(config: Path, stream: str | None, limit: int, count: int, meanwhile: Callable[[], object]) -> list[str]:
+    def wait() -> bool:
+        meanwhile()
+        return True
+
     lines = islice(followed(config, stream, limit, wait), count)
     return [msgspec.json.decode(line, type=Alert).summary for line in lines]
 

@@ -27,6 +27,7 @@ from monitor.model.manifest import CARD, MANIFEST, WEIGHTS, Canary
 from monitor.model.publishing import promote, publish
 from monitor.model.versions import current_version, versions
 from tests.support_models import contents, forge, forge_weights, layout, network, renamed, rows
+from tests.torch_networks import of_torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000.0
@@ -49,7 +50,7 @@ def test_a_bundle_comes_back_as_it_was_published(tmp_path: Path) -> None:
     read = bundle.contents
     assert (bundle.version, bundle.created) == (version, "2023-11-14T22:13:20.000Z")
     assert replace(read, module=published.module) == published
-    assert not read.module.training
+    assert not of_torch(read.module).training
     values = rows(50, published.layout, 9)
     errors = [Inference(module, published.layout).errors(values) for module in (published.module, read.module)]
     assert np.array_equal(errors[0], errors[1])

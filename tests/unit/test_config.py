@@ -451,7 +451,7 @@ def test_a_value_that_could_not_be_read_has_one_problem() -> None:
 
 def test_control_characters_never_reach_the_terminal() -> None:
     found = problems(MINIMAL + '"\\e[31m": 1\ndevice: "\\e[2J"\n')
-    known = "'device', 'limits', 'on_corrupt_state', 'server', 'sinks', 'state_dir', 'streams'"
+    known = "'backend', 'device', 'helpers', 'limits', 'on_corrupt_state', 'server', 'sinks', 'state_dir', 'streams'"
 
     assert [p.message for p in found] == [
         r"unknown key '\x1b[31m'; known are " + known,

@@ -30,6 +30,7 @@ from monitor.app.gates.contender import Contender
 from monitor.app.gates.contest import Contest, Labelled
 from monitor.app.pipeline import EPISODES
 from monitor.app.places import Places
+from monitor.app.standing import standing
 from monitor.core.accounting import Counts, MemoryChange, Outcome
 from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F64
@@ -435,7 +436,7 @@ def test_an_episode_that_was_told_long_ago_and_goes_on_still_fires(tmp_path: Pat
 
         words = episode.firing(tmp_path, "plant", 300.0, last + 20)
 
-        assert list(episode.standing(ledger, "plant")) == ["10.0.0.7"]
+        assert list(standing(ledger, "plant")) == ["10.0.0.7"]
     assert words == "an episode of 10.0.0.7 goes on, its last record came 20 s ago (alert.episode_gap_seconds: 300)"
     assert episode.firing(tmp_path, "plant", 300.0, last + 301) is None
 
@@ -445,7 +446,7 @@ def test_episodes_that_another_release_remembered_are_not_read(tmp_path: Path) -
         changes = [MemoryChange(EPISODES, "something else", {"10.0.0.7": [1.0]})]
         ledger.commit([Outcome("plant", (), Counts(), memories=changes)])
 
-        assert episode.standing(ledger, "plant") == {}
+        assert standing(ledger, "plant") == {}
 
 
 # -- loading ---------------------------------------------------------------------------------------------------

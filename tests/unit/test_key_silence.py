@@ -26,8 +26,10 @@ class World:
         self.clock = ManualClock(1_000.0)
         self.timed = timed
         self.rule = ""
+        self.accepted: set[str] = set()
+        self.told: list[str] = []
         self.max_keys = max_keys
-        self.silence = KeySilence("web", policy, self.presence(), self.rules)
+        self.silence = KeySilence("web", policy, self.presence(), self.rules, lambda: self.accepted)
         self.said: list[str] = []
 
     def presence(self) -> Presence:
@@ -41,6 +43,7 @@ class World:
         times = [self.clock.now() - behind] * len(names) if self.timed else None
         news = self.silence.hear(records(times=times, keys=names), complete=complete)
         self.said += said(news)
+        self.told += [fallen.id for fallen in news.fallen]
         return self.said
 
     def run(self, keys: Iterable[str | None], seconds: float, *, step: float = STEP) -> list[str]:
@@ -52,7 +55,7 @@ class World:
 
     def restart(self) -> None:
         before = self.silence
-        self.silence = KeySilence("web", before.policy, self.presence(), self.rules)
+        self.silence = KeySilence("web", before.policy, self.presence(), self.rules, lambda: self.accepted)
         assert self.silence.take_over(Memory(before.made_by, before.keyed_state)) is None
 
 
@@ -232,6 +235,29 @@ def test_the_end_of_a_silence_that_was_hidden_is_not_told() -> None:
     world.run(fleet(4), 1_000.0)
 
     assert world.run(fleet(5), 100.0) == ["k4 silent but maintenance"]
+
+
+def test_a_silence_that_is_called_benign_is_over_at_once_and_the_key_not_expected() -> None:
+    world = known(5)
+    world.run(fleet(4), 1_000.0)
+    world.restart()
+
+    world.accepted = {*world.told, "of another, by hand"}
+    assert world.run(fleet(4), STEP) == ["k4 silent", "k4 gone"]
+    assert world.silence.presence.keys == fleet(4)
+    assert world.run(fleet(4), 1_000.0) == ["k4 silent", "k4 gone"]
+    world.run(fleet(5), 20 * LIMIT + STEP)
+    assert world.run(fleet(4), 1_000.0)[2:] == ["k4 silent"]
+
+
+def test_a_silence_of_many_that_is_called_benign_is_over_for_all_of_them() -> None:
+    world = known(10)
+    world.run(fleet(4), 1_000.0)
+
+    world.accepted = set(world.told)
+
+    assert world.run(fleet(4), 1_000.0)[1:] == ["6 of 6 gone"]
+    assert world.silence.presence.keys == fleet(4)
 
 
 def test_who_is_silent_for_a_week_is_not_expected_any_more() -> None:

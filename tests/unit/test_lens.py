@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from monitor.core.arrays import F32, I64
-from monitor.scoring.lens import LIFTED_MOST, NARROWEST, Lens, fit_lens
+from monitor.scoring.lens import Lens
+from monitor.training.lens_fitting import LIFTED_MOST, NARROWEST, fit_lens
 
 ROWS = 2000
 NORMAL, HEAVY, CONSTANT, TIGHT, COUNTS, TINY, TWIN = range(7)
@@ -37,12 +38,14 @@ def seen(*values: float, column: int = NORMAL) -> Tensor:
     """What becomes of some values of a column, [n, seen]."""
     x = torch.zeros(len(values), LENS.width)
     x[:, column] = torch.tensor(values)
-    return LENS.apply(x)
+    found: Tensor = LENS.apply(x)
+    return found
 
 
 def view(column: int) -> int:
     """Where the normal scores of a column are."""
-    return LENS.width + LENS.lifted.tolist().index(column)
+    lifted: list[int] = LENS.lifted.tolist()
+    return LENS.width + lifted.index(column)
 
 
 def test_a_column_is_in_units_of_its_spread() -> None:

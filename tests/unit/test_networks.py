@@ -31,6 +31,7 @@ from monitor.scoring.choice import scorer_of
 from monitor.training.recipe import Trained, train
 from tests.records import part, records
 from tests.support_models import CPU, L1, contents, forge, layout, rows
+from tests.torch_networks import of_torch
 
 WINDOWED: tuple[Network, ...] = ("conv", "gru", "lstm")
 PLANS: tuple[Any, ...] = ("auto", [5, 3, 6], [16, 12, 3, 8])
@@ -219,7 +220,7 @@ def test_a_model_comes_back_from_its_bundle_with_the_same_bits(trained: Trained,
 
     assert np.array_equal(before.errors, after.errors)
     assert read.module.windows == trained.contents.module.windows
-    assert state(read.module) == state(trained.contents.module)
+    assert state(of_torch(read.module)) == state(of_torch(trained.contents.module))
 
 
 def test_a_record_is_scored_alike_alone_and_among_others(trained: Trained) -> None:
@@ -233,7 +234,7 @@ def test_a_record_is_scored_alike_alone_and_among_others(trained: Trained) -> No
 def test_the_same_seed_trains_the_same_network() -> None:
     first, again = (learned("gru", epochs=2, hidden=[8, 3, 8]).contents for _ in range(2))
 
-    assert state(first.module) == state(again.module)
+    assert state(of_torch(first.module)) == state(of_torch(again.module))
     assert first.canary == again.canary
 
 

@@ -11,8 +11,9 @@ import torch
 from monitor.core.arrays import F64
 from monitor.scoring.code_book import CodeBook
 from monitor.scoring.evidence import Evidence
-from monitor.scoring.lens import fit_lens
 from monitor.scoring.panel import WIDEST, Panel, padded, panel_widths
+from monitor.training import panel_fitting
+from monitor.training.lens_fitting import fit_lens
 
 gelu = np.vectorize(lambda x: x * 0.5 * (1 + math.erf(x / math.sqrt(2))))
 
@@ -20,7 +21,7 @@ gelu = np.vectorize(lambda x: x * 0.5 * (1 + math.erf(x / math.sqrt(2))))
 def drawn(seen: int, features: int, members: int = 3) -> Panel:
     """A panel of random weights; its biases are not zero, as after training."""
     generator = torch.Generator().manual_seed(1)
-    panel = Panel.drawn(panel_widths(seen, features), members, generator, torch.device("cpu"))
+    panel = panel_fitting.drawn(panel_widths(seen, features), members, generator)
     for bias in panel.biases:
         bias.normal_(std=0.3, generator=generator)
     return panel
@@ -90,7 +91,7 @@ def test_a_panel_comes_back_from_its_state() -> None:
 
 
 def test_where_nothing_is_hidden_flags_may_be_left_out() -> None:
-    panel = Panel.drawn(panel_widths(16, 5), 3, torch.Generator().manual_seed(1), torch.device("cpu"))
+    panel = panel_fitting.drawn(panel_widths(16, 5), 3, torch.Generator().manual_seed(1))
     z = torch.randn(10, 16, generator=torch.Generator().manual_seed(2))
 
     torch.testing.assert_close(panel.mean(z), panel.mean(z, torch.zeros(10, 8)))

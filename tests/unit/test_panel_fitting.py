@@ -10,7 +10,7 @@ from torch import Tensor
 
 from monitor.core.errors import DataError
 from monitor.scoring.panel import Panel, padded, panel_widths
-from monitor.training.panel_fitting import MORE_STEPS, STEPS, STEPS_LEAST, fit_panel, steps_of
+from monitor.training.panel_fitting import MORE_STEPS, STEPS, STEPS_LEAST, drawn, fit_panel, steps_of
 
 SEEN, FEATURES = 8, 2
 HIDDEN = torch.eye(FEATURES).repeat_interleave(SEEN // FEATURES, 1)
@@ -27,7 +27,7 @@ def twins(count: int = 400, seed: int = 0) -> Tensor:
 def fitted(z: Tensor, seed: int = 1, masking: float = 0.3) -> tuple[Panel, Steps]:
     steps: Steps = []
     generator = torch.Generator().manual_seed(seed)
-    panel = Panel.drawn(panel_widths(SEEN, FEATURES), 2, generator, z.device)
+    panel = drawn(panel_widths(SEEN, FEATURES), 2, generator)
     fit_panel(panel, z, HIDDEN, torch.ones(SEEN), masking, generator, lambda *step: steps.append(step))
     return panel, steps
 

@@ -57,7 +57,8 @@ class Model:
         self.take_over = self.features.take_over
         self.rows: list[F32] = []
 
-    def process(self, raw: RawBatch) -> Processed:
+    def process(self, raw: RawBatch, prepared: object = None) -> Processed:
+        assert prepared is None
         batch = part(visits(100), raw.next_offset, raw.next_offset + BATCH)
         self.rows.append(self.features.encode(batch).values)
         outcome = Outcome("web", (), Counts(read=BATCH, scored=BATCH), memories=self.features.memory_changes())

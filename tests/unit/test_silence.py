@@ -77,6 +77,34 @@ def test_a_hidden_one_is_noted_once_and_told_when_nothing_hides_it_any_more() ->
     assert quiet.heard() is None
 
 
+def test_what_is_accepted_is_told_no_more_nor_its_end_and_the_next_one_is() -> None:
+    clock = ManualClock(1_000.0)
+    quiet = silence(clock)
+    clock.advance(101.0)
+    told(quiet)
+
+    assert quiet.lasting() == (1_000.0, 101.0)
+    quiet.accept()
+    quiet = restarted(quiet, clock)
+    clock.advance(5_000.0)
+    assert (told(quiet), quiet.lasting(), quiet.heard()) == (None, None, None)
+    clock.advance(101.0)
+    assert told(quiet) == (6_101.0, 101.0)
+
+
+def test_a_benign_silence_makes_the_next_one_wait_three_times_as_long() -> None:
+    clock = ManualClock(1_000.0)
+    quiet = silence(clock)
+    quiet.allow(50.0)
+
+    clock.advance(150.0)
+    assert quiet.due() is None
+    clock.advance(1.0)
+    assert quiet.due() == (1_000.0, 151.0)
+    quiet.allow(0.0)
+    assert quiet.limit_seconds == 100.0
+
+
 def test_a_restart_tells_nothing_again_and_forgets_no_end() -> None:
     clock = ManualClock(1_000.0)
     quiet = silence(clock)

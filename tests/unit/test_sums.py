@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from monitor.scoring.sums import fit_sums
+from monitor.training.verdict_fitting import fit_sums
 
 
 def column(*values: float) -> Tensor:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.arrays import F64
-from monitor.scoring.surprises import Surprises, fit_surprises
+from monitor.model.ops import doubles
+from monitor.scoring.surprises import Surprises
+from monitor.training.verdict_fitting import fit_surprises
 
 RECORDS = 398
 
@@ -22,7 +24,7 @@ def weights(surprises: Surprises, *strengths: float) -> F64:
     """What novelties of the first feature weigh."""
     novelty = torch.zeros(len(strengths), len(surprises.levels))
     novelty[:, 0] = torch.tensor(strengths)
-    return surprises.weigh(novelty)[:, 0].double().numpy()
+    return doubles(surprises.weigh(novelty)[:, 0])
 
 
 def benign(*strengths: float) -> torch.Tensor:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.arrays import F64
-from monitor.scoring.tails import MOST, Tails, fit_tails
+from monitor.model.ops import doubles
+from monitor.scoring.tails import MOST, Tails
+from monitor.training.tail_fitting import fit_tails
 
 ERRORS = st.lists(st.floats(0, 2.0**100, width=32), min_size=1, max_size=60)
 
@@ -17,7 +19,7 @@ ERRORS = st.lists(st.floats(0, 2.0**100, width=32), min_size=1, max_size=60)
 def bans(tails: Tails, *errors: float) -> F64:
     """The rarity of some errors in the first column."""
     found = tails.rarity(torch.tensor(errors, dtype=torch.float32)[:, None].expand(-1, len(tails.knots)))
-    return found[:, 0].double().numpy()
+    return doubles(found[:, 0])
 
 
 def column(*errors: float) -> F64:

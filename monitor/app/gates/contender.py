@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from monitor.app.compose import averaging_of, check_fit, load_bundle, promise_of, restore_features, threshold_of
 from monitor.app.planting import Judge, Stretch
@@ -19,6 +19,9 @@ from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents
 from monitor.scoring.choice import scorer_of
 from monitor.scoring.l1 import L1Scorer
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,11 @@ from pathlib import Path
 import msgspec
 
 from monitor.app.gates.contest import Contest
-from monitor.app.pipeline import EPISODES
+from monitor.app.standing import standing
 from monitor.core.alerts import Alert
 from monitor.core.errors import NoInputError
 from monitor.core.printable import printable
 from monitor.deciding.decided import STORM
-from monitor.deciding.episode import Episode, of_numbers
-from monitor.deciding.episodes import Episodes
 from monitor.ledger import Ledger
 from monitor.model.trials import Gate
 
@@ -36,16 +34,6 @@ def firing(state_dir: Path, stream: str, gap_seconds: float, now: float) -> str 
             return _raised(ledger, stream, gap_seconds, now) or _lasting(ledger, stream, gap_seconds, now)
     except NoInputError:
         return None
-
-
-def standing(ledger: Ledger, stream: str) -> dict[str | None, Episode]:
-    """The last episode of each key that has one, as of the last commit; none of these need be over."""
-    memory = ledger.memories(stream).get(EPISODES)
-    if memory is None or memory.made_by != Episodes.made_by:
-        return {}
-    state = memory.state()
-    episodes = zip(state["keys"], map(of_numbers, state["values"]), strict=True)
-    return {key: episode for key, episode in episodes if episode.alerts}
 
 
 def _raised(ledger: Ledger, stream: str, gap_seconds: float, now: float) -> str | None:

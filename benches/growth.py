@@ -1,0 +1,195 @@
+"""How the cost of a record grows with its size, its fields, features, keys, and with streams, files and alerts.
+
+Each point is the daemon as a user runs it (`aemonitor run --once`), the processor time of starting left out. A second
+column tells how the cost of one record has changed since the line above, beside how much the size has grown: what is
+no worse than linear stays below that.
+
+Usage: python benches/growth.py [--records 200000] [--only size,fields,features,keys,streams,files,alerts]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from throughput import OUT, Usage, run
+
+ROOT = OUT / "growth"
+BENIGN = 5_000
+FAULT = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the records and the installation of one point look like; ``alerts`` is the share of anomalous records."""
+
+    bytes: int = 300
+    fields: int = 16
+    features: int = 8
+    keys: int = 0
+    streams: int = 1
+    files: int = 1
+    alerts: float = 0.0
+
+
+SERIES: dict[str, tuple[str, Sequence[Shape]]] = {
+    "size": ("bytes", [Shape(bytes=size) for size in (300, 1_000, 3_000, 10_000)]),
+    "fields": ("fields", [Shape(bytes=0, fields=count, features=4) for count in (4, 16, 64, 256)]),
+    "features": ("features", [Shape(bytes=0, fields=256, features=count) for count in (4, 16, 64, 256)]),
+    "keys": ("keys", [Shape(keys=count) for count in (10, 1_000, 100_000, 1_000_000)]),
+    "streams": ("streams", [Shape(streams=count) for count in (1, 10, 100)]),
+    "files": ("files", [Shape(files=count) for count in (1, 10, 100, 1_000, 5_000)]),
+    "alerts": ("alerts", [Shape(alerts=share) for share in (0.0, 0.001, 0.01, 0.1, 0.5)]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One line of the table."""
+
+    series: str
+    value: float
+    line_bytes: float
+    microseconds: float
+    rss_mb: float
+
+
+def lines(shape: Shape, count: int, seed: int) -> Iterator[str]:
+    """Readings that follow a few hidden causes; of ``alerts`` of them one value is far out."""
+    random = np.random.default_rng(seed)
+    values = np.round(20 + random.normal(size=(count, 3)) @ np.random.default_rng(7).normal(size=(3, shape.fields)), 2)
+    faulty = np.flatnonzero(random.random(count) < shape.alerts)
+    values[faulty, random.integers(shape.features, size=len(faulty))] = FAULT
+    keys = random.integers(max(1, shape.keys), size=count)
+    for number, row in enumerate(values.tolist()):
+        record: dict[str, object] = {f"f{index}": value for index, value in enumerate(row)}
+        if shape.keys:
+            record |= {"at": 1_760_000_000 + number / 1_000, "device": f"d{keys[number]}"}
+        text = json.dumps(record, separators=(",", ":"))
+        padding = shape.bytes - len(text) - len(',"text":""')
+        yield text[:-1] + f',"text":"{"x" * padding}"}}' if padding > 0 else text
+
+
+def stream(shape: Shape, include: str) -> str:
+    """The configuration of one stream."""
+    features = [f"      f{index}: numeric" for index in range(shape.features)]
+    keyed = ["    time: {field: at}", "    key: device"] if shape.keys else []
+    if shape.keys:
+        features.append("      pause: interarrival")
+    return "\n".join(
+        [
+            f"    source: {{file_tail: {{include: ['{include}']}}}}",
+            "    parser: json_lines",
+            *keyed,
+            "    features:",
+            *features,
+            "    model: {epochs: 2}",
+            "    score: {method: l1}",
+            "    alert: {threshold: 1000.0}",
+            "    reservoir: {enabled: false}",
+        ]
+    )
+
+
+class Place:
+    """The files and the model of one point."""
+
+    def __init__(self, shape: Shape, records: int) -> None:
+        shutil.rmtree(ROOT, ignore_errors=True)
+        self.logs = ROOT / "logs"
+        self.logs.mkdir(parents=True)
+        self.shape, self.config = shape, ROOT / "aemonitor.yaml"
+        names = [f"s{number}" for number in range(shape.streams)]
+        streams = "".join(f"  {name}:\n{stream(shape, f'{self.logs}/{name}-*.jsonl')}\n" for name in names)
+        self.config.write_text(
+            f"server: {{listen: none}}\nstate_dir: {ROOT / 'state'}\ndevice: cpu\nstreams:\n{streams}"
+        )
+        benign = "".join(f"{line}\n" for line in lines(replace(shape, alerts=0.0), BENIGN, 1))
+        for name in names:
+            (self.logs / f"{name}-0.jsonl").write_text(benign)
+        self.aemonitor("retrain", "--force")
+        for name in names:
+            (self.logs / f"{name}-0.jsonl").unlink()
+        self.start = self.aemonitor("run", "--once", "--log-level", "error")
+        self._write(names, records)
+
+    def _write(self, names: Sequence[str], records: int) -> None:
+        places = [(name, number) for name in names for number in range(self.shape.files)]
+        parts = np.array_split(np.arange(records), len(places))
+        found = lines(self.shape, records, 2)
+        for (name, number), part in zip(places, parts, strict=True):
+            text = "".join(f"{next(found)}\n" for _ in part)
+            (self.logs / f"{name}-{number}.jsonl").write_text(text)
+
+    def aemonitor(self, command: str, *options: str) -> Usage:
+        """Run a command on one core."""
+        program = str(Path(sys.executable).parent / "aemonitor")
+        return run([program, command, "--config", str(self.config), *options], {"OMP_NUM_THREADS": "1"})
+
+    def measured(self, series: str, value: float, records: int) -> Point:
+        """Read everything once, from a fresh ledger."""
+        for stale in (ROOT / "state").glob("ledger.sqlite3*"):
+            stale.unlink()
+        usage = self.aemonitor("run", "--once", "--log-level", "error")
+        size = sum(path.stat().st_size for path in self.logs.iterdir())
+        cost = (usage.cpu_seconds - self.start.cpu_seconds) / records * 1e6
+        return Point(series, value, size / records, cost, usage.rss_mb)
+
+
+def table(points: Sequence[Point]) -> str:
+    """One series as a Markdown table."""
+    rows = [f"| {points[0].series} | bytes a line | us a record | times as much | times as many | RSS MB |"]
+    rows.append("|---|---|---|---|---|---|")
+    for before, point in zip([None, *points], points, strict=False):
+        grown = f"{point.microseconds / before.microseconds:.2f}" if before else ""
+        more = f"{point.value / before.value:g}" if before and before.value else ""
+        rows.append(
+            f"| {point.value:,g} | {point.line_bytes:,.0f} | {point.microseconds:.2f} | {grown} | {more} "
+            f"| {point.rss_mb:.0f} |"
+        )
+    return "\n".join(rows)
+
+
+def plot(found: dict[str, list[Point]], path: Path) -> None:
+    """All series, the cost of a record against what grows, both logarithmic."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 4, figsize=(14, 6.5), layout="constrained")
+    for axis in axes.flat[len(found) :]:
+        axis.remove()
+    for axis, (series, points) in zip(axes.flat, found.items(), strict=False):
+        values = [point.value or 1e-4 for point in points]
+        axis.plot(values, [point.microseconds for point in points], marker="o", color="#2563eb")
+        axis.set(xscale="log", yscale="log", xlabel=series, ylabel="CPU µs a record")
+        axis.grid(alpha=0.3, which="both")
+    figure.savefig(path, dpi=90)
+
+
+def main() -> None:
+    """Measure, print each table, keep the figures and the plot."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--records", type=int, default=200_000)
+    options.add_argument("--only", default=",".join(SERIES))
+    given = options.parse_args()
+    found: dict[str, list[Point]] = {}
+    for name in given.only.split(","):
+        option, shapes = SERIES[name]
+        found[name] = [
+            Place(shape, given.records).measured(name, getattr(shape, option), given.records) for shape in shapes
+        ]
+        print(f"{table(found[name])}\n", flush=True)
+    (OUT / "growth.json").write_text(json.dumps([asdict(point) for each in found.values() for point in each], indent=2))
+    plot(found, OUT / "growth.png")
+
+
+if __name__ == "__main__":
+    main()
