@@ -41,6 +41,9 @@ class RecordedEvents:
     adoptions: list[str] = field(default_factory=list[str])
     ignored: list[str] = field(default_factory=list[str])
     watch_mode: str = ""
+    behind_records: int = 0
+    connections: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Places, each with why it was lost; empty when it was reached."""
     reports: int = 0
 
     def rotated(self, path: str, kind: str) -> None:
@@ -70,6 +73,15 @@ class RecordedEvents:
 
     def copy_ignored(self, path: str) -> None:
         self.ignored.append(path)
+
+    def connected(self, place: str) -> None:
+        self.connections.append((place, ""))
+
+    def disconnected(self, place: str, reason: str) -> None:
+        self.connections.append((place, reason))
+
+    def lag_records(self, behind: int) -> None:
+        self.behind_records = behind
 
     def scanned(self, seconds: float, watch_mode: str) -> None:
         self.watch_mode = watch_mode

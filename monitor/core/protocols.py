@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from monitor.core.accounting import FileState, Position
 from monitor.core.arrays import F32, Column
 from monitor.core.clock import Clock
-from monitor.core.records import Chunk, Field, RawBatch, RecordBatch
+from monitor.core.records import Chunk, Field, Messages, RawBatch, RecordBatch
 from monitor.core.strict import StrictModel
 
 
@@ -36,6 +36,9 @@ class SourceEvents(Protocol):
     def adopted(self, path: str) -> None: ...
     def copy_ignored(self, path: str) -> None: ...
     def scanned(self, seconds: float, watch_mode: str) -> None: ...
+    def connected(self, place: str) -> None: ...
+    def disconnected(self, place: str, reason: str) -> None: ...
+    def lag_records(self, behind: int) -> None: ...
 
 
 Boundary = Callable[[bytes, bytes, int], int | None]
@@ -59,7 +62,7 @@ class SourceContext:
 
     ``begin`` says where to begin when nothing is known any more of what was read; None: as the source's options say.
     ``wake`` may be called from any thread and only shortens a wait; a source must work if it is never called.
-    ``boundary`` tells where lines end, as framing has it.
+    ``boundary`` tells where lines end, as framing has it. ``max_records`` is the most messages of one batch.
     """
 
     stream: str
@@ -69,14 +72,17 @@ class SourceContext:
     wake: Callable[[], None]
     begin: Literal["beginning", "end"] | None = None
     boundary: Boundary = behind_newline
+    max_records: int = 8192
 
 
 class Source(Protocol):
-    """Reads bytes. ``build(config, context: SourceContext)``. Owned by one reader thread.
+    """Reads bytes, or messages. ``build(config, context: SourceContext)``. Owned by one reader thread.
 
     ``read`` never blocks: it returns what is there now, about ``budget_bytes`` at the most; empty means nothing new.
     Chunks of one origin come in order and contiguous from the resumed (or first) offset. A source reads ahead of
-    what is committed; ``committed`` tells it what has become durable, so that it may let go of finished files.
+    what is committed; ``committed`` tells it what has become durable, so that it may let go of finished files, or
+    acknowledge messages. It is told of positions in order, of several of one origin perhaps the last alone, and of
+    what was committed after the last ``read`` as well.
     ``exhausted`` becomes True when nothing will ever follow (end of a pipe; all files read when ``once``).
     ``sightings`` tells once where each new file was begun, to be committed no later than its first records.
     ``forgettable`` tells once of each remembered file that is gone for good: its progress need not be kept.
@@ -88,7 +94,7 @@ class Source(Protocol):
     def exhausted(self) -> bool: ...
     @property
     def pause(self) -> float: ...
-    def read(self, budget_bytes: int) -> list[Chunk]: ...
+    def read(self, budget_bytes: int) -> Sequence[Chunk | Messages]: ...
     def sightings(self) -> list[Position]: ...
     def forgettable(self) -> list[str]: ...
     def committed(self, position: Position) -> None: ...

@@ -6,7 +6,7 @@ Row ``i`` is the same record in every one of these from framing to alert. A stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar, cast
@@ -59,6 +59,21 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Messages:
+    """Whole records as a broker handed them out, of one origin; at least one, and at most a batch.
+
+    ``numbers[i]`` is the broker's own number of record ``i``: with the origin it is what alert ids are made of, so a
+    message that is delivered again has the same. ``next_number`` is committed as progress behind them. It grows from
+    one to the next of an epoch that are not committed yet; a message that comes again has a smaller number than it.
+    """
+
+    origin: Origin
+    payloads: Sequence[bytes]
+    numbers: Sequence[int]
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class RawBatch:
     """Framed records of one origin, in order.
 
@@ -70,6 +85,7 @@ class RawBatch:
     record (its last line, for a group): what is committed as progress.
     ``tail`` is the <= 256 bytes before ``next_offset`` as they stood in the file (the tail marker is made of them).
     ``truncated[i]``: the record was longer than the cap and only its first bytes are here.
+    Of ``Messages`` the offsets are their numbers, and there is no tail.
     """
 
     origin: Origin

@@ -74,6 +74,10 @@ class Charset:
             return _without_mark(self._one_by_one(lines))
         return _without_mark(lines if self._kept else self._located(lines, text))
 
+    def decoded_each(self, lines: Lines) -> Lines:
+        """The same for records that may have delimiters in them."""
+        return lines if self._kept and lines.text.isascii() else _without_mark(self._one_by_one(lines))
+
     def _strictly(self, text: bytes) -> bytes:
         decoded = text.decode(self._codec)
         return text if self._codec == "utf-8" else decoded.encode()

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.core.input_config import InputConfig, codec_of
-from monitor.core.records import Chunk, RawBatch
+from monitor.core.records import Chunk, Messages, RawBatch
 from monitor.ingest.charset import Charset
 from monitor.ingest.cutting import Cutter
 from monitor.ingest.grouping import Grouper
 from monitor.ingest.lines import Lines
+from monitor.ingest.messages import framed
 
 MAX_RECORD_BYTES = 262_144
 """Default cap of one record, 256 KiB: longer than any sane log line, short enough that 4,096 of them fit in memory."""
@@ -71,6 +72,10 @@ class Framer:
         parts = self._parts = self._parts or self._begin(chunk, offset, data)
         self._early = b"" if parts else data
         return list(self._batches(chunk, offset, data, *parts)) if parts else []
+
+    def whole(self, messages: Messages) -> list[RawBatch]:
+        """Messages as one batch: nothing is held back of them."""
+        return [framed(messages, self._cap, self._form.encoding)]
 
     def _begin(self, chunk: Chunk, offset: int, data: bytes) -> tuple[Charset, Cutter] | None:
         """What cuts and decodes this file; None while too little is known to tell the order of bytes."""

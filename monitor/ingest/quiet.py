@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from monitor.core.accounting import Position
 from monitor.core.clock import Clock
 from monitor.core.input_config import InputConfig
 from monitor.core.protocols import Boundary, Source, SourceContext
-from monitor.core.records import Chunk
+from monitor.core.records import Chunk, Messages
 from monitor.ingest.charset import Charset
 
 
@@ -69,9 +69,12 @@ class Quiet:
         due = [self._due(time) - now for time in self._waiting]
         return max(0.0, min(self._source.pause, *due))
 
-    def read(self, budget_bytes: int) -> list[Chunk]:
-        """What is new, and then who is quiet."""
-        chunks = self._source.read(budget_bytes)
+    def read(self, budget_bytes: int) -> Sequence[Chunk | Messages]:
+        """What is new, and then who is quiet. Messages are whole, so nothing of them waits."""
+        pieces = self._source.read(budget_bytes)
+        chunks = [piece for piece in pieces if isinstance(piece, Chunk)]
+        if len(chunks) < len(pieces):
+            return pieces
         now = self._clock.monotonic()
         if sum(len(chunk.data) for chunk in chunks) >= budget_bytes:
             self._behind = now

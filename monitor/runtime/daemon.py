@@ -248,6 +248,7 @@ class Daemon:
             events=telemetry,
             wake=self._reader.wake,
             begin=self._ledger.begin(stream.name),
+            max_records=self._plan.max_batch_records,
         )
         return StreamInput(stream.name, stream.open_source(context), stream.new_framer, telemetry)
 
@@ -310,7 +311,7 @@ class Daemon:
     def _change_over(self, plan: Plan, pipelines: dict[str, ModelPipeline], senders: dict[str, Sender]) -> None:
         """Take the plan up; the reader is paused and nothing waits to be scored of streams that are opened anew."""
         for name in self._reopened(plan):
-            self._inputs.pop(name).source.close()
+            self._inputs.pop(name).finish()
             self._scorer.remove(name)
             if name not in plan.streams:
                 self._telemetry.forget_stream(name)
@@ -357,7 +358,7 @@ class Daemon:
         self._scorer.join(STOP_SECONDS)
         self._deliver()
         for item in self._inputs.values():
-            item.source.close()
+            item.finish()
         self._telemetry.stopped()
         if self._broken:
             raise self._broken[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from monitor.core.accounting import Position
 from monitor.core.protocols import Source
-from monitor.core.records import Chunk, RawBatch
+from monitor.core.records import Chunk, Messages, RawBatch
 from monitor.ingest.framing import Framer
 from monitor.runtime.byte_queue import ByteQueue, Queued
 from monitor.runtime.flow import Flow, thinned
@@ -31,21 +31,32 @@ class StreamInput:
     framers: dict[str, tuple[int, Framer]] = field(default_factory=dict[str, tuple[int, Framer]])
     committed: deque[Position] = field(default_factory=deque[Position])
 
-    def frame(self, chunk: Chunk, queue: ByteQueue, ahead: Begin, keep_one_in: int = 1) -> None:
-        """Queue the records of a chunk, or that share of them; ``ahead`` may have them prepared meanwhile.
+    def tell_committed(self) -> None:
+        """Let the source know what has become durable since."""
+        while self.committed:
+            self.source.committed(self.committed.popleft())
 
-        A new epoch drops what the old one left unfinished: it was overwritten.
-        """
+    def finish(self) -> None:
+        """Close the source; nobody reads it any more."""
+        self.tell_committed()
+        self.source.close()
+
+    def frame(self, piece: Chunk | Messages, queue: ByteQueue, ahead: Begin, keep_one_in: int = 1) -> None:
+        """Queue the records of a piece, or that share of them; ``ahead`` may have them prepared meanwhile."""
+        for raw in self.new_framer().whole(piece) if isinstance(piece, Messages) else self._framed(piece):
+            self.telemetry.framed(len(raw))
+            kept = thinned(raw, keep_one_in)
+            queue.put(Queued(self.name, kept, ahead(self.name, kept)))
+
+    def _framed(self, chunk: Chunk) -> list[RawBatch]:
+        """The records a chunk completes. A new epoch drops what the old one left unfinished: it was overwritten."""
         epoch, framer = self.framers.get(chunk.origin.file_id, (-1, None))
         if framer is None or epoch != chunk.origin.epoch:
             framer = self.new_framer()
             self.framers[chunk.origin.file_id] = (chunk.origin.epoch, framer)
-        for raw in framer.push(chunk):
-            self.telemetry.framed(len(raw))
-            kept = thinned(raw, keep_one_in)
-            queue.put(Queued(self.name, kept, ahead(self.name, kept)))
         if chunk.final:
             del self.framers[chunk.origin.file_id]
+        return framer.push(chunk)
 
 
 class Reader(threading.Thread):
@@ -124,15 +135,14 @@ class Reader(threading.Thread):
             raise
 
     def _turn(self, item: StreamInput) -> bool:
-        while item.committed:
-            item.source.committed(item.committed.popleft())
+        item.tell_committed()
         # With nothing allowed a source is still asked: it goes on scanning and keeps rotated files open.
         allowed = self._flow.allowance()
-        chunks = item.source.read(allowed.budget_bytes)
+        pieces = item.source.read(allowed.budget_bytes)
         if sightings := item.source.sightings():
             self._queue.put(Queued(item.name, sightings=tuple(sightings)))
         if gone := item.source.forgettable():
             self._forget(item.name, gone)
-        for chunk in chunks:
-            item.frame(chunk, self._queue, self._ahead, allowed.keep_one_in)
-        return bool(chunks)
+        for piece in pieces:
+            item.frame(piece, self._queue, self._ahead, allowed.keep_one_in)
+        return bool(pieces)

@@ -85,6 +85,7 @@ METRICS: tuple[Metric, ...] = (
         ("copies_ignored_total", "stream", "Files passed over because they repeat another one that is there, too."),
         ("abandoned_bytes_total", "stream reason", "Bytes that existed and will never be read."),
         ("file_errors_total", "stream reason", "Failed attempts to open or read a file, by errno; they are repeated."),
+        ("source_disconnections_total", "stream", "How often a broker was lost, or not reached; it is tried again."),
         ("paused_seconds_total", "stream", "Time in which reading was paused."),
         ("model_refusals_total", "stream", "Published models that were not loaded; the previous one stays in use."),
         (
@@ -128,6 +129,8 @@ METRICS: tuple[Metric, ...] = (
         ("model_created_timestamp_seconds", "stream", "When the model in use was trained."),
         ("model_loaded_timestamp_seconds", "stream", "When the model in use was loaded."),
         ("tail_lag_bytes", "stream", "Bytes in the followed files that are not committed."),
+        ("source_connected", "stream", "1 while connected to the broker; streams without one do not have it."),
+        ("source_lag_records", "stream", "Messages that the broker has for the stream and that are not committed."),
         ("tail_oldest_unread_seconds", "stream", "For how long the oldest byte not committed has been in its file."),
         ("pinned_deleted_bytes", "stream", "Disk space that deleted files take because they are held open."),
         ("scan_seconds", "stream", "Time the last look for files took."),

@@ -9,6 +9,7 @@ from monitor.telemetry.names import ABANDON_REASONS, FILE_ERRORS, RESET_REASONS,
 from monitor.telemetry.store import Store
 
 PLAIN = (
+    "source_disconnections_total",
     "tail_lag_bytes",
     "files_open",
     "files_tracked",
@@ -86,6 +87,21 @@ class SourceTelemetry:
             self._store.set(seconds, "scan_seconds", self.name)
             for mode in WATCH_MODES:
                 self._store.set(mode == watch_mode, "watch_mode", self.name, mode)
+
+    def connected(self, place: str) -> None:
+        with self._store.lock:
+            self._store.set(1, "source_connected", self.name)
+        self._events.info("source_connected", stream=self.name, place=place)
+
+    def disconnected(self, place: str, reason: str) -> None:
+        with self._store.lock:
+            self._store.set(0, "source_connected", self.name)
+            self._store.add(1, "source_disconnections_total", self.name)
+        self._events.warning("source_disconnected", stream=self.name, place=place, message=reason)
+
+    def lag_records(self, behind: int) -> None:
+        with self._store.lock:
+            self._store.set(behind, "source_lag_records", self.name)
 
     def _count_one(self, metric: str) -> None:
         with self._store.lock:

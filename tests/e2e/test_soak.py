@@ -72,3 +72,9 @@ def judge(seen: list[tuple[float, float, int]], seconds: float, writer: Writer) 
 @pytest.mark.timeout(1800)
 def test_ten_minutes_of_rotations_and_reloads_take_no_more_memory_or_descriptors(tmp_path: Path, models: Path) -> None:
     soak(trained(tmp_path, models), 600)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2 * 3600)
+def test_an_hour_of_rotations_and_reloads_takes_no_more_memory_or_descriptors(tmp_path: Path, models: Path) -> None:
+    soak(trained(tmp_path, models), 3600)

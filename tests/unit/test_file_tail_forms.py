@@ -10,6 +10,7 @@ from monitor.core.accounting import Position
 from monitor.core.clock import ManualClock
 from monitor.core.input_config import InputConfig, MultilineConfig
 from monitor.core.protocols import Source, SourceContext
+from monitor.core.records import Chunk
 from monitor.ingest.framing import Framer
 from monitor.ingest.quiet import boundary, patient
 from monitor.sources import file_tail
@@ -33,6 +34,7 @@ class Reader:
     def step(self, seconds: float = 1.0) -> None:
         self.clock.advance(seconds)
         for chunk in self.source.read(1 << 20):
+            assert isinstance(chunk, Chunk)
             epoch, framer = self.framers.get(chunk.origin.file_id, (-1, Framer()))
             if epoch != chunk.origin.epoch:
                 framer = Framer(form=self.form)

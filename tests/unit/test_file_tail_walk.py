@@ -376,4 +376,5 @@ def test_five_hundred_walks_lose_and_repeat_nothing() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(6 * 3600)
 def test_fifty_thousand_walks_lose_and_repeat_nothing() -> None:
-    walk(50_000)
+    for _ in range(50):  # what hypothesis remembers of a run grows with it
+        walk(1_000)

@@ -64,7 +64,7 @@ class Scene:
     def read(self, *ready: Chunk, after: float = 0.0, budget: int = BUDGET) -> list[Chunk]:
         self.clock.advance(after)
         self.source.ready = list(ready)
-        return self.quiet.read(budget)
+        return [piece for piece in self.quiet.read(budget) if isinstance(piece, Chunk)]
 
 
 def test_each_file_is_told_once_for_each_time_it_was_quiet() -> None:
