@@ -80,6 +80,8 @@ def full(telemetry: Telemetry) -> None:
     stream.suppression({"maintenance": 1})
     stream.files(1, 2)
     stream.lag(10)
+    stream.connected("broker")
+    stream.lag_records(3)
     stream.file_failed("/x", PermissionError(13, "denied"))
     telemetry.build_info("0.1.0", "3.11.2", "2.13.0")
     telemetry.device("cpu", "no GPU was found")
