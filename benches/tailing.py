@@ -32,6 +32,7 @@ from throughput import OUT, STREAMS, TRAINING_RECORDS
 from monitor.core.accounting import Counts, Memory, Outcome, Position
 from monitor.core.arrays import F64
 from monitor.core.clock import SystemClock
+from monitor.core.config import LimitsConfig
 from monitor.core.protocols import SourceContext
 from monitor.core.records import RawBatch
 from monitor.ingest.framing import Framer
@@ -95,7 +96,10 @@ def tail(log: Path, state: Path, parent: Connection) -> None:
         ledger.forget(stream, file_ids)
 
     flow = Flow(queue, clock, health, turn_bytes=2 << 20, keep_one_in=1)
-    reader = Reader(queue, flow, ahead=lambda *_: None, forget=forget, beat=lambda: health.beat("reader"), failed=_end)
+    reader = Reader(
+        queue, flow, ahead=lambda *_: None, forget=forget, beat=lambda: health.beat("reader"), failed=_end,
+        gather_seconds=LimitsConfig().gather_milliseconds / 1000,
+    )  # fmt: skip
     stream = telemetry.stream(STREAM)
     context = SourceContext(STREAM, ledger.resume(STREAM), clock, stream, reader.wake)
     source = file_tail.build(file_tail.Config(include=[str(log)]), context)

@@ -158,6 +158,7 @@ def _plan(
         queue_bytes=config.limits.queue_bytes,
         max_batch_records=config.limits.max_batch_records,
         turn_bytes=min(TURN_BYTES, config.limits.queue_bytes // TURNS_QUEUED),
+        gather_seconds=config.limits.gather_milliseconds / 1000,
         helpers=config.helpers,
         start_helpers=partial(_start_helpers, config),
         keep_one_in=config.limits.sample_one_in if config.limits.on_overload == "sample" else 1,

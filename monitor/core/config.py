@@ -167,7 +167,14 @@ class LimitsConfig(StrictModel):
         ge=256,
         description="Longest record in bytes; of a longer one the beginning is scored and the rest is counted.",
     )
-
+    gather_milliseconds: int = Field(
+        default=25,
+        ge=0,
+        le=1000,
+        description="After reading only a little, wait so long before reading more, so that records that come singly "
+        "share what a batch costs. The first after a silence does not wait. 0: every record is scored as it comes, at "
+        "the price of processor time.",
+    )
     on_overload: Literal["block", "sample"] = Field(
         default="block",
         description="When records come faster than they are scored: `block` reads later what the files still hold; "

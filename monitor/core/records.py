@@ -57,6 +57,11 @@ class Chunk:
     final: bool = False
     quiet_seconds: float = 0.0
 
+    @property
+    def size(self) -> int:
+        """Bytes in it."""
+        return len(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Messages:
@@ -71,6 +76,11 @@ class Messages:
     payloads: Sequence[bytes]
     numbers: Sequence[int]
     next_number: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of all payloads."""
+        return sum(map(len, self.payloads))
 
 
 @dataclass(frozen=True, slots=True)

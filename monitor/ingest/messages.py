@@ -41,7 +41,7 @@ def framed(messages: Messages, max_bytes: int, encoding: str) -> RawBatch:
         truncated=truncated,
         replaced_bytes=int(lines.replaced.sum()),
         dropped_bytes=int(dropped.sum()),
-        input_bytes=sum(map(len, messages.payloads)),
+        input_bytes=messages.size,
     )
 
 

@@ -96,6 +96,7 @@ class Daemon:
             forget=self._forget,
             beat=lambda: health.beat("reader"),
             failed=self._thread_failed,
+            gather_seconds=plan.gather_seconds,
         )
         self._scorer = Scorer(
             self._queue,
@@ -318,6 +319,7 @@ class Daemon:
         self._plan = plan
         self._helpers.renew(plan.helpers, plan.start_helpers)
         self._flow.keep_one_in = plan.keep_one_in
+        self._reader.gather_seconds = plan.gather_seconds
         for name, stream in plan.streams.items():
             self._adopt(stream, pipelines[name])
         self._start_senders(senders)

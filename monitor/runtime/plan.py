@@ -86,6 +86,7 @@ class Plan:
     queue_bytes: int
     max_batch_records: int
     turn_bytes: int
+    gather_seconds: float
     helpers: int
     start_helpers: Callable[[], Executor]
     keep_one_in: int = 1

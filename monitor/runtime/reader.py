@@ -16,6 +16,9 @@ from monitor.runtime.flow import Flow, thinned
 from monitor.runtime.helpers import Ahead
 from monitor.telemetry import StreamTelemetry
 
+PLENTY_BYTES = 65_536
+"""Read in one round, it is worth being scored by itself; less waits a moment for what comes close behind."""
+
 Begin = Callable[[str, RawBatch], Ahead | None]
 """Has a batch of a stream prepared, if there is somebody to do it."""
 
@@ -60,7 +63,11 @@ class StreamInput:
 
 
 class Reader(threading.Thread):
-    """Drives sources round robin. Stops when told to, or when every source is exhausted."""
+    """Drives sources round robin. Stops when told to, or when every source is exhausted.
+
+    ``gather_seconds``: after a round that found only a little, it waits so long before the next. What comes first after
+    a silence is read at once; of records that come singly, those of that time share what a batch costs.
+    """
 
     def __init__(
         self,
@@ -71,8 +78,10 @@ class Reader(threading.Thread):
         forget: Callable[[str, Sequence[str]], None],
         beat: Callable[[], None],
         failed: Callable[[BaseException], None],
+        gather_seconds: float,
     ) -> None:
         super().__init__(name="reader", daemon=True)
+        self.gather_seconds = gather_seconds
         self._queue = queue
         self._flow = flow
         self._ahead = ahead
@@ -82,7 +91,7 @@ class Reader(threading.Thread):
         self._inputs: list[StreamInput] = []
         self._lock = threading.Lock()  # held for one round; whoever changes the inputs waits for its end
         self._wake = threading.Event()
-        self._stopping = False
+        self._ending = threading.Event()
         self._first_round: int | None = None  # what had been put into the queue at its end
 
     def wake(self) -> None:
@@ -103,7 +112,7 @@ class Reader(threading.Thread):
 
     def stop(self) -> None:
         """Ask the thread to end after the current round; what is queued by then is complete."""
-        self._stopping = True
+        self._ending.set()
         self.wake()
 
     @property
@@ -119,22 +128,26 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self._stopping:
+            while not self._ending.is_set():
                 self._beat()
                 self._wake.clear()
                 with self._lock:
-                    progressed = [self._turn(item) for item in self._inputs]
+                    found = [piece for item in self._inputs for piece in self._turn(item)]
                     self._flow.tell([item.telemetry for item in self._inputs])
                     pause = min((item.source.pause for item in self._inputs), default=0.25)
-                if self._first_round is None and progressed:
+                    reading = bool(self._inputs)
+                if self._first_round is None and reading:
                     self._first_round = self._queue.put_so_far
-                if not any(progressed):
+                if not found:
                     self._wake.wait(pause)
+                elif sum(piece.size for piece in found) < PLENTY_BYTES:
+                    self._ending.wait(self.gather_seconds)
         except BaseException as error:
             self._failed(error)
             raise
 
-    def _turn(self, item: StreamInput) -> bool:
+    def _turn(self, item: StreamInput) -> Sequence[Chunk | Messages]:
+        """Queue what a source has now, as much as may be read."""
         item.tell_committed()
         # With nothing allowed a source is still asked: it goes on scanning and keeps rotated files open.
         allowed = self._flow.allowance()
@@ -145,4 +158,4 @@ class Reader(threading.Thread):
             self._forget(item.name, gone)
         for piece in pieces:
             item.frame(piece, self._queue, self._ahead, allowed.keep_one_in)
-        return bool(pieces)
+        return pieces
