@@ -94,6 +94,8 @@ class KeyedMemory:
 
     def changes(self) -> KeyedChanges:
         """See ``KeyedEncoder.keyed_changes``."""
+        if not self._forgotten and not self._seen.any():  # nearly always, where keys come seldom
+            return KeyedChanges({}, [])
         slots = self._by_age(np.flatnonzero(self._seen))
         changes = KeyedChanges(dict(zip(*self._contents(slots), strict=True)), list(self._forgotten))
         self._told[slots] = True

@@ -97,6 +97,7 @@ class BlendScorer(RarityScorer):
             for start in range(0, len(values), size):
                 rows = values[start : start + size]
                 stage_rows[: len(rows)] = rows
+                stage_rows[len(rows) :] = 0  # without novelty, which costs more
                 found = self._blend.rarity(stage if self._device is None else stage.to(self._device), self._owners)
                 bans[start : start + len(rows)] = ops.doubles(found[: len(rows)])
         return bans

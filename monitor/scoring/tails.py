@@ -37,12 +37,12 @@ class Tails:
         beyond = ops.clip(ops.log(errors / last), 0) * self.slopes
         return ops.clip(between(errors, self.knots, self.bans) + beyond, most=MOST)
 
-    def highest(self, errors: Array, least: float) -> Array:
+    def highest(self, errors: Array, least: float, bounds: Array) -> Array:
         """The highest bans of each row of ``errors`` [n, columns], or ``least`` where none is higher, [n].
 
-        Only errors that may be so rare are looked at: of forty columns one or two a row.
+        Only errors beyond the ``bounds`` of ``least`` are looked at: of forty columns one or two a row.
         """
-        row, column = ops.places(errors > self._bounds(least)[:, 0])
+        row, column = ops.places(errors > bounds)
         found = errors[row, column]
         knots, levels, last = self.knots[column], self.bans[column], self.knots[column, -1]
         place = ops.clip((knots <= found[:, None]).sum(1)[:, None] - 1, 0, knots.shape[1] - 2)
@@ -50,15 +50,15 @@ class Tails:
         bans = _line(found, low, high, start, stop) + ops.clip(ops.log(found / last), 0) * self.slopes[column]
         return ops.highest_by_row(len(errors), row, ops.clip(bans, most=MOST), least)
 
-    def _bounds(self, least: float) -> Array:
-        """Errors up to which no bans are higher than ``least``, [columns, 1]."""
+    def bounds(self, least: float) -> Array:
+        """Errors up to which no bans are higher than ``least``, [columns]."""
         reached = ops.search(self.bans, ops.full((len(self.bans), 1), least, self.bans), right=True) - 1
         bounds = ops.take(self.knots, ops.clip(reached, 0))
         following = ops.take(self.knots, ops.clip(reached + 1, most=self.knots.shape[1] - 1))
         # Of equal knots the last one says how rare that error is.
         tied = (following == bounds) & (reached + 1 < self.knots.shape[1])
         bounds = ops.where(tied, ops.below(bounds), bounds)
-        return ops.where(reached < 0, -1.0, bounds)
+        return ops.where(reached < 0, -1.0, bounds)[:, 0]
 
     def to(self, device: torch.device) -> Tails:
         """The same on another device."""

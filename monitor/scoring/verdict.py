@@ -8,7 +8,8 @@ the record shows that benign data never did.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from math import log10
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ class Rarities:
         return cls(state["means"], whole, fields, Surprises.restore(part_of(state, "novelties")))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
     """The benign distribution of errors and of novelties."""
 
@@ -73,12 +74,22 @@ class Verdict:
     records: Sums  # of one column
     features: Sums
 
+    @cached_property
+    def _correction(self) -> float:
+        """Bans by which the worst feature counts less."""
+        return log10(max(1, len(self.rarities.fields.slopes)))
+
+    @cached_property
+    def _silent(self) -> Array:
+        """Errors of the features that are no rarer than the correction, [features]."""
+        return self.rarities.fields.bounds(self._correction)
+
     def rarity(self, errors: Errors, novelty: Array) -> Array:
         """Bans [n] of records with these errors and novelty [n, features]; higher is more anomalous, >= 0."""
-        corrected = log10(max(1, novelty.shape[1]))
         record = self.rarities.of_whole(errors)[:, 0]
         # No record has less than 0 bans, so what a feature has to say counts from the correction on.
-        bans = ops.maximum(record, self.rarities.fields.highest(errors.fields, corrected) - corrected)
+        worst = self.rarities.fields.highest(errors.fields, self._correction, self._silent)
+        bans = ops.maximum(record, worst - self._correction)
         (rows,) = ops.places((novelty > 0).any(1))  # few among benign records
         if len(rows):
             bans[rows] = self.both(Errors(errors.whole[rows], errors.fields[rows]), novelty[rows])[0]
@@ -92,16 +103,16 @@ class Verdict:
             surprise, surprises = self.rarities.surprises(novelty[rows])
             record[rows] = self.records.rarity(record[rows] + surprise)
             by_field[rows] = self.features.rarity(by_field[rows] + surprises)
-        worst = ops.highest(by_field, 1) - log10(max(1, novelty.shape[1]))
+        worst = ops.highest(by_field, 1) - self._correction
         return ops.maximum(record[:, 0], worst), by_field
 
     def to(self, device: torch.device) -> Verdict:
         """The same on another device."""
-        return Verdict(*(getattr(self, name).to(device) for name in self.__slots__))
+        return Verdict(*(getattr(self, part.name).to(device) for part in fields(self)))
 
     def state(self) -> dict[str, Array]:
         """All of it as arrays by name."""
-        return state_of(**{name: getattr(self, name).state() for name in self.__slots__})
+        return state_of(**{part.name: getattr(self, part.name).state() for part in fields(self)})
 
     @classmethod
     def restore(cls, state: Mapping[str, Array]) -> Verdict:

@@ -103,7 +103,7 @@ def test_the_highest_of_some_columns_is_found_without_looking_at_all_of_them(lea
     tails = fit_tails(benign)
     errors = torch.from_numpy(np.concatenate([benign[:200], 30 * benign[200:220], np.zeros((1, 6))])).float()
 
-    found = tails.highest(errors, least)
+    found = tails.highest(errors, least, tails.bounds(least))
 
     torch.testing.assert_close(found, tails.rarity(errors).amax(1).clamp(min=least))
     assert found.max() > 3
