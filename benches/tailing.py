@@ -62,6 +62,7 @@ class Counted:
     l1: F64 = field(default_factory=lambda: np.empty(0))
     newest_time: float | None = None
     stage_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    lost_device: str = ""
 
 
 class Counter:

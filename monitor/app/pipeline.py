@@ -61,6 +61,7 @@ class Processed:
     l1: F64  # [scored]
     newest_time: float | None  # event time, seconds since 1970; None also where it was not looked at
     stage_seconds: Mapping[str, float]
+    lost_device: str = ""  # why the GPU is not used any more
 
 
 class Pipeline:
@@ -205,7 +206,8 @@ class Pipeline:
             memories=(*remembered, *self._remembered()),
             limit_changes=self.decider.changes(),
         )
-        return Processed(outcome, scores.scores[records.ok], scores.l1[records.ok], newest, stages.seconds)
+        ok, lost = records.ok, self.scorer.lost_device
+        return Processed(outcome, scores.scores[ok], scores.l1[ok], newest, stages.seconds, lost)
 
     def idle(self, *, ending: bool = False) -> Processed | None:
         """What there is to commit while nothing comes: what waited to be told, the end of episodes, silence.

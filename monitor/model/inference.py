@@ -9,7 +9,7 @@ The same record then has the same error to the last bit, alone or anywhere in an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -19,6 +19,7 @@ from monitor.core.arrays import F32, F64
 from monitor.core.errors import DataError
 from monitor.core.features import Layout
 from monitor.model import ops
+from monitor.model.lost_device import Guard
 from monitor.model.network import Network, PlainNetwork
 from monitor.model.numpy_passes import NumpyPasses
 from monitor.model.ops import Kind
@@ -74,10 +75,12 @@ class Inference:
         if module.width != layout.width:
             raise DataError(f"the network reads {module.width} columns, the encoders make {layout.width}")
         self.layout = layout
+        self._module: Network = module
         self._kind: Kind = module.kind
         self._width, self._latent_width = layout.width, module.latent_width
         self._rows = _slice_rows(module, slice_rows)
         self._passes = _passes(module, layout, self._rows, device)
+        self.guard = Guard(device, self._go_over)
 
     def errors(self, values: F32) -> F32:
         """The weighted L1 error of each record [n] of ``values`` [n, total]; >= 0, finite, larger is more anomalous.
@@ -86,8 +89,8 @@ class Inference:
         """
         errors = np.empty(len(values), dtype=np.float32)
         with ops.computing(self._kind):
-            for start, stop in self._slices(values):
-                errors[start:stop] = self._passes.errors()[: stop - start]
+            for rows in self._slices(values):
+                errors[rows] = self._computed(values[rows], lambda passes: passes.errors())
         return np.nan_to_num(errors, copy=False, nan=BEYOND, posinf=BEYOND)
 
     def reconstruct(self, values: F32) -> F32:
@@ -95,8 +98,9 @@ class Inference:
         reconstruction = np.zeros((len(values), self.layout.total), dtype=np.float32)
         if self._width:
             with ops.computing(self._kind):
-                for start, stop in self._slices(values):
-                    reconstruction[start:stop, : self._width] = self._passes.output()[: stop - start, : self._width]
+                for rows in self._slices(values):
+                    made = self._computed(values[rows], lambda passes: passes.output())
+                    reconstruction[rows, : self._width] = made[:, : self._width]
         return np.nan_to_num(reconstruction, copy=False)
 
     def hidden(self, values: F32) -> F32:
@@ -122,19 +126,30 @@ class Inference:
         latent = np.zeros((len(values), self._latent_width), dtype=np.float32)
         if self._width:
             with ops.computing(self._kind):
-                for start, stop in self._slices(values):
-                    latent[start:stop] = self._passes.latent()[: stop - start, : self._latent_width]
+                for rows in self._slices(values):
+                    found = self._computed(values[rows], lambda passes: passes.latent())
+                    latent[rows] = found[:, : self._latent_width]
         return latent
 
-    def _slices(self, values: F32) -> Iterator[tuple[int, int]]:
-        """Bring one slice after the other to the stage; yields which rows it holds."""
+    def _slices(self, values: F32) -> Iterator[slice]:
+        """The rows of one pass after the other."""
         total = self.layout.total
         if values.shape[1] != total:
             raise DataError(f"records have {values.shape[1]} encoded columns, the model knows {total}")
         for start in range(0, len(values), self._rows):
-            stop = min(start + self._rows, len(values))
-            self._passes.stage[: stop - start, :total] = values[start:stop]
-            yield start, stop
+            yield slice(start, min(start + self._rows, len(values)))
+
+    def _computed(self, rows: F32, compute: Callable[[Passes], F32]) -> F32:
+        """What a pass says of a slice; a GPU that fails is left for the CPU."""
+
+        def at_once() -> F32:
+            self._passes.stage[: len(rows), : self.layout.total] = rows
+            return compute(self._passes)[: len(rows)]
+
+        return self.guard(at_once)
+
+    def _go_over(self) -> None:
+        self._passes = _passes(self._module, self.layout, self._rows, None)
 
 
 def field_errors(layout: Layout, values: F32, reconstruction: F32) -> F64:

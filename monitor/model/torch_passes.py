@@ -22,7 +22,8 @@ class TorchPasses:
     def __init__(self, module: Autoencoder, layout: Layout, rows: int, device: torch.device | None) -> None:
         place = device or torch.device("cpu")
         self._width, self._latent_layer = layout.width, module.latent_layer
-        self._stage = torch.zeros(rows, max(LANES, padded(layout.total)))
+        # Pinned memory is copied to a GPU without waiting for it.
+        self._stage = torch.zeros(rows, max(LANES, padded(layout.total)), pin_memory=place.type == "cuda")
         self.stage: F32 = self._stage.numpy()  # the same memory
         self._input = self._stage if place.type == "cpu" else self._stage.to(place)
         self._weights = torch.zeros(self._input.shape[1], device=place)
@@ -58,7 +59,7 @@ class TorchPasses:
 
     def _bring(self) -> None:
         if self._input is not self._stage:
-            self._input.copy_(self._stage)
+            self._input.copy_(self._stage, non_blocking=True)
 
     def _dense(self) -> tuple[Tensor, Tensor]:
         x = self._input[:, : padded(self._width)]

@@ -37,6 +37,8 @@ class Result(Protocol):
     def newest_time(self) -> float | None: ...
     @property
     def stage_seconds(self) -> Mapping[str, float]: ...
+    @property
+    def lost_device(self) -> str: ...
 
 
 class BatchProcessor(Protocol):
@@ -207,6 +209,7 @@ class Scorer(threading.Thread):
             dead_letters=len(outcome.dead_letters),
         )
         stream.suppressed(outcome.suppressed)
+        stream.device_lost(result.lost_device)
         for alert in outcome.alerts:
             if alert.state != "suppressed":
                 stream.alert(alert.summary, alert.severity, alert.id, alert.score.value)

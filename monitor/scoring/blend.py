@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
 from monitor.model import ops
 from monitor.model.calibration import Calibration, ScoreRange
+from monitor.model.lost_device import Guard
 from monitor.model.network import Network
 from monitor.model.ops import Array, Kind
 from monitor.scoring.evidence import Errors, Evidence
@@ -78,12 +80,20 @@ class BlendScorer(RarityScorer):
     ) -> None:
         super().__init__(module, layout, calibration, score_range, device)
         self._kind: Kind = module.kind
-        self._device = device
-        self._blend = blend if device is None else blend.to(device)
-        self._owners = ops.copy(self._array(novelty_owners(layout)))
+        self._guard = Guard(device, lambda: self._settle(blend, None))
+        self._settle(blend if device is None else blend.to(device), device)
         # Every pass has one shape, so that a record's bits do not depend on those beside it (see model.inference).
         self._many, self._few = (ops.buffer((rows, layout.total), module.kind) for rows in (ROWS, FEW_ROWS))
         self._few_alike = self._are_few_alike()
+
+    @property
+    def lost_device(self) -> str:
+        return super().lost_device or self._guard.lost
+
+    def _settle(self, blend: Blend, device: torch.device | None) -> None:
+        """Compute there from now on."""
+        self._device, self._blend = device, blend
+        self._owners = ops.copy(self._array(novelty_owners(self.layout)))
 
     def rarity(self, values: F32) -> F64:
         """Bans [n] of encoded records [n, total]: 3 means that one benign record in a thousand is as rare."""
@@ -98,9 +108,12 @@ class BlendScorer(RarityScorer):
                 rows = values[start : start + size]
                 stage_rows[: len(rows)] = rows
                 stage_rows[len(rows) :] = 0  # without novelty, which costs more
-                found = self._blend.rarity(stage if self._device is None else stage.to(self._device), self._owners)
-                bans[start : start + len(rows)] = ops.doubles(found[: len(rows)])
+                bans[start : start + len(rows)] = self._guard(lambda: self._pass(stage))[: len(rows)]
         return bans
+
+    def _pass(self, stage: Array) -> F64:
+        found = self._blend.rarity(stage if self._device is None else stage.to(self._device), self._owners)
+        return ops.doubles(found)
 
     def _are_few_alike(self) -> bool:
         """Whether small passes give the bits of large ones; that depends on the matrix kernels of the machine."""
@@ -112,7 +125,8 @@ class BlendScorer(RarityScorer):
         expected = np.zeros_like(values)
         with ops.computing(self._kind):
             for row, into in zip(values, expected, strict=True):
-                into[: self.layout.width] = self._hidden(row)[self._owner_of_column(), self._columns()]
+                hidden = self._guard(partial(self._hidden, row))
+                into[: self.layout.width] = hidden[self._owner_of_column(), self._columns()]
         return expected
 
     def rarities(self, values: F32) -> tuple[F64, F64]:
@@ -121,10 +135,14 @@ class BlendScorer(RarityScorer):
         For a few rows that is cheap; all but the last bits are as in a pass of the usual size.
         """
         with ops.computing(self._kind):
-            passes = (self._array(values[start : start + ROWS]) for start in range(0, max(1, len(values)), ROWS))
-            found = [self._blend.rarities(rows, self._owners) for rows in passes]
-            records, fields = (np.concatenate([*map(ops.doubles, parts)]) for parts in zip(*found, strict=True))
+            passes = (values[start : start + ROWS] for start in range(0, max(1, len(values)), ROWS))
+            found = [self._guard(partial(self._rarities, rows)) for rows in passes]
+        records, fields = map(np.concatenate, zip(*found, strict=True))
         return records, fields
+
+    def _rarities(self, rows: F32) -> tuple[F64, F64]:
+        records, fields = self._blend.rarities(self._array(rows), self._owners)
+        return ops.doubles(records), ops.doubles(fields)
 
     def _hidden(self, row: F32) -> F32:
         """The network columns of a record with each feature hidden, [features, width]."""

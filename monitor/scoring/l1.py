@@ -37,6 +37,11 @@ class L1Scorer:
         self.calibration = calibration
         self._inference = Inference(module, layout, device, slice_rows)
 
+    @property
+    def lost_device(self) -> str:
+        """Why a GPU that was to compute this is not used any more; empty while it is, and where none was."""
+        return self._inference.guard.lost
+
     def score(self, matrix: FeatureMatrix) -> ScoreBatch:
         """Errors and scores of all rows; the same record gets the same bits whatever stands beside it.
 

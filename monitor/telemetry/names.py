@@ -126,6 +126,7 @@ METRICS: tuple[Metric, ...] = (
         ("unseen_ratio", "stream", "Share of recent records with a value that benign data had never shown."),
         ("expected_unseen_ratio", "stream", "The same of the records the model was calibrated with."),
         ("model_last_load_successful", "stream", "1 if the newest published model is in use, 0 if it was refused."),
+        ("device_lost", "stream", "1 since the GPU failed and the CPU computes instead, until the next model."),
         ("model_created_timestamp_seconds", "stream", "When the model in use was trained."),
         ("model_loaded_timestamp_seconds", "stream", "When the model in use was loaded."),
         ("tail_lag_bytes", "stream", "Bytes in the followed files that are not committed."),

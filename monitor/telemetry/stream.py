@@ -64,6 +64,7 @@ class StreamTelemetry(SourceTelemetry):
 
     def __init__(self, name: str, store: Store, events: Events, clock: Clock) -> None:
         super().__init__(name, store, events)
+        self._device_lost = False
         self._clock = clock
         self._reread = 0  # records in flight that will be framed a second time
         self._pause_reason: str | None = None
@@ -242,6 +243,15 @@ class StreamTelemetry(SourceTelemetry):
 
     # -- model -------------------------------------------------------------------------------------------------
 
+    def device_lost(self, reason: str) -> None:
+        """Why the GPU failed that was to compute the model in use, if it did; the CPU computes instead."""
+        if not reason or self._device_lost:
+            return
+        self._device_lost = True
+        with self._store.lock:
+            self._store.set(1, "device_lost", self.name)
+        self._events.warning("device_lost", stream=self.name, message=f"the CPU goes on: {reason}")
+
     def model(
         self,
         *,
@@ -267,10 +277,12 @@ class StreamTelemetry(SourceTelemetry):
             limit: what to expect of benign records, if it is known.
         """
         store, name = self._store, self.name
+        self._device_lost = False
         with store.lock:
             store.drop("model_info", name)
             store.set(1, "model_info", name, version, sha256, method)
             store.set(1, "model_last_load_successful", name)
+            store.set(0, "device_lost", name)
             store.set(created, "model_created_timestamp_seconds", name)
             store.set(self._clock.now(), "model_loaded_timestamp_seconds", name)
             store.set(threshold, "threshold", name)

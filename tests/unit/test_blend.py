@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load, save
 
 from monitor.core.alert_config import AlertConfig
@@ -64,10 +65,12 @@ def score_range(found: FittedBlend, rate: float = RATE) -> tuple[ScoreRange, Lim
     )
 
 
-def scorer(found: FittedBlend, place: Layout = LAYOUT, rate: float = RATE) -> BlendScorer:
+def scorer(
+    found: FittedBlend, place: Layout = LAYOUT, rate: float = RATE, device: torch.device | None = None
+) -> BlendScorer:
     module = network(place.width)
     calibration = calibrate_network(Inference(module, place), rows(120, place))
-    return BlendScorer(module, place, calibration, found.blend, score_range(found, rate)[0])
+    return BlendScorer(module, place, calibration, found.blend, score_range(found, rate)[0], device)
 
 
 def scores(judge: L1Scorer, values: F32) -> F64:
@@ -218,6 +221,17 @@ def test_scores_agree_with_a_float64_reference(found: FittedBlend, judge: BlendS
 
 
 # -- the same record, the same score -----------------------------------------------------------------------------
+
+
+def test_on_a_device_that_fails_everything_is_as_on_the_cpu(found: FittedBlend, judge: BlendScorer) -> None:
+    failing, values = scorer(found, device=torch.device("meta")), encoded(700, 5)
+
+    assert np.array_equal(failing.rarity(values), judge.rarity(values))
+    assert np.array_equal(failing.expected(values[:2]), judge.expected(values[:2]))
+    for ours, theirs in zip(failing.rarities(values[:5]), judge.rarities(values[:5]), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert failing.lost_device
+    assert not judge.lost_device
 
 
 @pytest.mark.usefixtures("hurried")
