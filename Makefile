@@ -12,7 +12,7 @@ LIBRARY = $(DESTDIR)$(PREFIX)/lib/aemonitor
 WEB_CONFIG = $(DESTDIR)/etc/aemonitor/web.yaml
 STAGE := build/deb
 
-.PHONY: demo test test-long check format lint types layers docs bench bench-guard bench-quality install uninstall deb clean
+.PHONY: demo test test-long check format lint types layers docs bench bench-guard bench-gpu bench-quality install uninstall deb clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -51,6 +51,9 @@ bench: $(READY)  ## records per CPU second on one core, against mtail and rsyslo
 
 bench-guard: $(READY)  ## a short one, which fails where a ratio is far below the one kept last
 	$(BIN)/python benches/throughput.py --records 300000 --guard
+
+bench-gpu: $(READY)  ## records a second on a GPU, against what the chip can do
+	$(BIN)/python benches/gpu.py
 
 $(BENCH_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'

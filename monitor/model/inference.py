@@ -9,7 +9,8 @@ The same record then has the same error to the last bit, alone or anywhere in an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -35,6 +36,9 @@ SLICE_ROWS = 1024
 
 SLICE_WORK = 2**24
 """Multiplications of one pass at the most; wide networks take fewer rows, or one lone record would cost 10 ms."""
+
+GPU_SLICE_ROWS = 8192
+"""The same on a GPU, where a pass costs the same for few rows as for many: a whole batch of the default size."""
 
 MIN_SLICE_ROWS = 64
 """Fewer rows than this leave the matrix kernels idle."""
@@ -72,35 +76,41 @@ class Inference:
     def __init__(
         self, module: Network, layout: Layout, device: torch.device | None = None, slice_rows: int = SLICE_ROWS
     ) -> None:
+        on_gpu = device is not None and device.type != "cpu"
         if module.width != layout.width:
             raise DataError(f"the network reads {module.width} columns, the encoders make {layout.width}")
         self.layout = layout
         self._module: Network = module
         self._kind: Kind = module.kind
         self._width, self._latent_width = layout.width, module.latent_width
-        self._rows = _slice_rows(module, slice_rows)
+        self._rows = GPU_SLICE_ROWS if on_gpu else _slice_rows(module, slice_rows)
         self._passes = _passes(module, layout, self._rows, device)
-        self.guard = Guard(device, self._go_over)
+        self.guard = Guard(device, partial(self._go_over, slice_rows))
 
     def errors(self, values: F32) -> F32:
         """The weighted L1 error of each record [n] of ``values`` [n, total]; >= 0, finite, larger is more anomalous.
 
         Sum over network columns of weight * |x - reconstruction|, plus the sum of the novelty columns.
         """
+        return self.guard(lambda: self._errors(values))
+
+    def _errors(self, values: F32) -> F32:
         errors = np.empty(len(values), dtype=np.float32)
         with ops.computing(self._kind):
-            for rows in self._slices(values):
-                errors[rows] = self._computed(values[rows], lambda passes: passes.errors())
+            for start, stop in self._slices(values):
+                errors[start:stop] = self._passes.errors()[: stop - start]
         return np.nan_to_num(errors, copy=False, nan=BEYOND, posinf=BEYOND)
 
     def reconstruct(self, values: F32) -> F32:
         """The network's reconstruction of ``values`` [n, total], finite; 0 in novelty columns, which it never sees."""
+        return self.guard(lambda: self._reconstruct(values))
+
+    def _reconstruct(self, values: F32) -> F32:
         reconstruction = np.zeros((len(values), self.layout.total), dtype=np.float32)
         if self._width:
             with ops.computing(self._kind):
-                for rows in self._slices(values):
-                    made = self._computed(values[rows], lambda passes: passes.output())
-                    reconstruction[rows, : self._width] = made[:, : self._width]
+                for start, stop in self._slices(values):
+                    reconstruction[start:stop, : self._width] = self._passes.output()[: stop - start, : self._width]
         return np.nan_to_num(reconstruction, copy=False)
 
     def hidden(self, values: F32) -> F32:
@@ -123,32 +133,29 @@ class Inference:
 
     def latent(self, values: F32) -> F32:
         """The hidden state of ``values`` [n, total] at the bottleneck, [n, latent width]."""
+        return self.guard(lambda: self._latent(values))
+
+    def _latent(self, values: F32) -> F32:
         latent = np.zeros((len(values), self._latent_width), dtype=np.float32)
         if self._width:
             with ops.computing(self._kind):
-                for rows in self._slices(values):
-                    found = self._computed(values[rows], lambda passes: passes.latent())
-                    latent[rows] = found[:, : self._latent_width]
+                for start, stop in self._slices(values):
+                    latent[start:stop] = self._passes.latent()[: stop - start, : self._latent_width]
         return latent
 
-    def _slices(self, values: F32) -> Iterator[slice]:
-        """The rows of one pass after the other."""
+    def _slices(self, values: F32) -> Iterator[tuple[int, int]]:
+        """Bring one slice after the other to the stage; yields which rows it holds."""
         total = self.layout.total
         if values.shape[1] != total:
             raise DataError(f"records have {values.shape[1]} encoded columns, the model knows {total}")
         for start in range(0, len(values), self._rows):
-            yield slice(start, min(start + self._rows, len(values)))
+            stop = min(start + self._rows, len(values))
+            self._passes.stage[: stop - start, :total] = values[start:stop]
+            yield start, stop
 
-    def _computed(self, rows: F32, compute: Callable[[Passes], F32]) -> F32:
-        """What a pass says of a slice; a GPU that fails is left for the CPU."""
-
-        def at_once() -> F32:
-            self._passes.stage[: len(rows), : self.layout.total] = rows
-            return compute(self._passes)[: len(rows)]
-
-        return self.guard(at_once)
-
-    def _go_over(self) -> None:
+    def _go_over(self, slice_rows: int) -> None:
+        """Compute on the CPU from now on."""
+        self._rows = _slice_rows(self._module, slice_rows)
         self._passes = _passes(self._module, self.layout, self._rows, None)
 
 
