@@ -21,6 +21,7 @@ from monitor.model.calibration import method_of
 from monitor.runtime.byte_queue import ByteQueue
 from monitor.runtime.flow import Flow, PausingLedger
 from monitor.runtime.helpers import Helpers
+from monitor.runtime.memory import drop_what_was_replaced
 from monitor.runtime.plan import ModelPipeline, Plan, SinkPlan, StreamPlan
 from monitor.runtime.reader import Reader, StreamInput
 from monitor.runtime.scorer import Scorer
@@ -238,6 +239,7 @@ class Daemon:
             self._adopt(stream, self._load(stream))
             if len(self._inputs) > opened:
                 self._reader.replace(list(self._inputs.values()))
+            drop_what_was_replaced()
 
     def _open(self, stream: StreamPlan) -> StreamInput:
         telemetry = self._telemetry.stream(stream.name)
@@ -283,6 +285,8 @@ class Daemon:
             return
         self._change_over(plan, pipelines, senders)
         self._serving.change_over()
+        del pipelines
+        drop_what_was_replaced()
         self._telemetry.config_reloaded(ok=True, reason="")
 
     def _reopened(self, plan: Plan) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.e2e.support import Site
+from tests.e2e.support import Site, wait_for
 from tests.e2e.traffic import Writer, demand_each_once, settle, shifted, trained
 
 RATE, FAULT_EVERY = 5_000, 500
@@ -20,6 +20,9 @@ SLOPE_MB_PER_HOUR = 0.5
 """What memory may grow by in a run of hours; a run of minutes cannot tell so little, so there it is only printed."""
 STEP_MB = 8
 """What it may grow by, after the warm-up, in a run of minutes."""
+
+RELOADS_MB = 3
+"""The same of thirty reloads; each leaves a third of a megabyte behind where nobody collects it."""
 
 
 def resources(site: Site) -> tuple[float, int]:
@@ -66,6 +69,23 @@ def judge(seen: list[tuple[float, float, int]], seconds: float, writer: Writer) 
     )
     assert np.median(memory[half:]) - np.median(memory[:half]) < max(STEP_MB, SLOPE_MB_PER_HOUR * seconds / 3600)
     assert np.median(descriptors[half:]) <= np.median(descriptors[:half])
+
+
+@pytest.mark.timeout(300)
+def test_thirty_reloads_leave_nothing_behind(tmp_path: Path, models: Path) -> None:
+    site = trained(tmp_path, models)
+    site.start_and_wait()
+    try:
+        seen: list[float] = []
+        for number in range(1, 36):
+            site.hang_up()
+            wait_for(lambda wanted=number: site.metric("config_reloads_total") >= wanted, "the reload")
+            seen.append(resources(site)[0])
+        assert site.stop() == 0
+    finally:
+        site.close()
+
+    assert seen[-1] - seen[4] < RELOADS_MB
 
 
 @pytest.mark.long
