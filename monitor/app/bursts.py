@@ -11,10 +11,11 @@ from monitor.core.arrays import F64, I64, Bools, Column
 from monitor.core.arrow import pa
 from monitor.core.clock import DAY_SECONDS
 
-LEAST_RECORDS = 4
-"""Of a key within a day. In a month of a made-up shop no benign key had three that came at no other time."""
+LEAST_RECORDS = 3
+"""Of a key within a day: a sample has one in ten. In a month of a made-up shop no benign key had three in one day and
+less than three at all other times."""
 
-MOST_ELSEWHERE = 0.5
+MOST_ELSEWHERE = 2 / 3
 """At all other times a key of a burst has at most so many odd records for each one in it."""
 
 LEAST_DAYS = 3.0

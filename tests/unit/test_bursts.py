@@ -37,6 +37,13 @@ def test_a_burst_is_found_whole_and_nothing_else_of_its_key() -> None:
     assert found([*hourly("thief", 22, 9), *before]).tolist() == [True] * 9 + [False]
 
 
+def test_a_few_of_a_patient_attack_are_enough_though_the_key_is_odd_now_and_then() -> None:
+    often = [("thief", 3 * DAY), ("thief", 12 * DAY)]
+
+    assert found([*hourly("thief", 22, 3), *often]).tolist() == [True] * 3 + [False] * 2
+    assert not found([*hourly("thief", 22, 3), *often, ("thief", 27 * DAY)]).any()
+
+
 @pytest.mark.parametrize(
     "odd",
     [
