@@ -70,11 +70,6 @@ class Episode(NamedTuple):
         return self.told > NOT_TOLD and not self.changed
 
     @property
-    def seen(self) -> bool:
-        """Whether the key alerted at all."""
-        return self.alerts > 0 or self.told > NOT_TOLD
-
-    @property
     def alert_id(self) -> str:
         """The id of the alert that told it."""
         return id_of(self.id)
@@ -99,6 +94,13 @@ def of_numbers(numbers: Sequence[float]) -> Episode:
     """The episode that gave out these numbers."""
     parts = list(map(float, numbers))
     return Episode._make([*parts[:-ID_NUMBERS], tuple(parts[-ID_NUMBERS:])])
+
+
+def lasts_of(numbers: F64) -> F64:
+    """When each of some episodes, [k, numbers], alerted last; long ago where it never did, [k]."""
+    last, alerts, told = (numbers[:, Episode._fields.index(name)] for name in ("last", "alerts", "told"))
+    lasts: F64 = np.where((alerts > 0) | (told > NOT_TOLD), last, -np.inf)
+    return lasts
 
 
 class Ids(Protocol):

@@ -18,7 +18,7 @@ from monitor.core.keyed_memory import KeyedMemory, Remembering
 from monitor.core.records import RecordBatch
 from monitor.deciding.decided import STORM, Decided, Told
 from monitor.deciding.distinct import marks
-from monitor.deciding.episode import NOBODY, Alerting, Episode, Ids, Policy, Telling, id_parts, of_numbers
+from monitor.deciding.episode import NOBODY, Alerting, Episode, Ids, Policy, Telling, id_parts, lasts_of, of_numbers
 from monitor.deciding.ongoing import Ongoing, between, retract
 from monitor.deciding.storm import Storm
 from monitor.deciding.sweeping import Sweeping
@@ -73,13 +73,13 @@ class Episodes(Remembering):
         """
         times = self.times(records)
         if records.keys is None:
-            lasts = np.array([_last(of_numbers(numbers)) for numbers in self.memory.state()["values"]])
+            lasts = lasts_of(np.array(self.memory.state()["values"]).reshape(-1, len(Episode().numbers())))
             gaps = np.abs(times[:, np.newaxis] - lasts).min(axis=1, initial=np.inf)
         else:
             groups, storm = records.once(by_key), self.ongoing.episode(STORM)
             keyed, known = self.memory.recall(groups.keys), np.empty(len(records))
-            known[groups.rows] = np.array([_last(of_numbers(numbers)) for numbers in keyed])[groups.ids]
-            gaps = np.minimum(abs(times - known), abs(times - _last(storm)))
+            known[groups.rows] = lasts_of(keyed)[groups.ids]
+            gaps = np.minimum(abs(times - known), abs(times - lasts_of(np.array([storm.numbers()]))[0]))
         near: Bools = gaps <= self.policy.gap_seconds
         return near
 
@@ -197,8 +197,3 @@ def _in_order(groups: Groups, found: Sequence[tuple[Episode, int, list[Telling]]
     """What is told of each group, in the order of the records by which it is."""
     told = [Told(key, each) for key, (_, _, tellings) in zip(groups.keys, found, strict=True) for each in tellings]
     return sorted(told, key=lambda each: (each.telling.row, not each.telling.over))
-
-
-def _last(episode: Episode) -> float:
-    """When it alerted last; long ago where it never did."""
-    return episode.last if episode.seen else -np.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,10 @@ def judge(seen: list[tuple[float, float, int]], seconds: float, writer: Writer) 
     assert np.median(descriptors[half:]) <= np.median(descriptors[:half])
 
 
+def reloaded(site: Site, times: int) -> bool:
+    return site.metric("config_reloads_total") >= times
+
+
 @pytest.mark.timeout(300)
 def test_thirty_reloads_leave_nothing_behind(tmp_path: Path, models: Path) -> None:
     site = trained(tmp_path, models)
@@ -79,7 +84,7 @@ def test_thirty_reloads_leave_nothing_behind(tmp_path: Path, models: Path) -> No
         seen: list[float] = []
         for number in range(1, 36):
             site.hang_up()
-            wait_for(lambda wanted=number: site.metric("config_reloads_total") >= wanted, "the reload")
+            wait_for(partial(reloaded, site, number), "the reload")
             seen.append(resources(site)[0])
         assert site.stop() == 0
     finally:
