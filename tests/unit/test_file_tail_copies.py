@@ -587,6 +587,27 @@ def test_a_copy_is_not_read_before_its_original_that_waits_for_a_descriptor(
     assert sorted(tail.lines) == sorted([*OLD, b"unfinished", *NEW, *LATE])
 
 
+def test_a_log_rotated_while_it_waited_for_the_only_descriptor_is_remembered_once(log: Path) -> None:
+    tail = followed(log, OLD, include="{}*", max_open_files=1)
+    rename(log, rotated(log))  # which keeps its descriptor
+    write(log, joined(NEW) + b"unfinished")
+    tail.step()
+    copy(log, log.with_name("access.log.backup"))
+    tail.step()
+    rename(rotated(log), rotated(log, 2))
+    rename(log, rotated(log))
+    while b"unfinished" not in tail.lines:
+        tail.settle()
+    places = [(state.origin.device, state.origin.inode) for state in tail.states.values()]
+    assert len(set(places)) == len(places)
+
+    tail.crash()  # now the backup must not be opened before its original
+    for _ in range(10):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, *NEW, b"unfinished"])
+
+
 def test_a_backup_that_waits_for_the_only_descriptor_is_no_file_of_its_own_once_the_log_is_truncated(log: Path) -> None:
     tail = followed(log, OLD[:1], include="{}*", max_open_files=1)
     copy(log, log.with_name("access.log.backup"))
