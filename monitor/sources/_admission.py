@@ -60,7 +60,7 @@ class Admission:
         """
         unread = set(self._memory.waiting())
         left = [one for one in strangers if one.locator in unread or not self._resumption.resume(one, now)]
-        if thorough or self._resumption.raced:
+        if thorough or self._resumption.again:
             self._resumption.find_renamed(directories, now)
         others = {stranger.locator: stranger for stranger in left if stranger.locator not in self._tracker}
         waiting = [others.pop(locator) for locator in self._waiting if locator in others]

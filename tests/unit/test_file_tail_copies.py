@@ -587,6 +587,24 @@ def test_a_copy_is_not_read_before_its_original_that_waits_for_a_descriptor(
     assert sorted(tail.lines) == sorted([*OLD, b"unfinished", *NEW, *LATE])
 
 
+def test_a_copy_is_not_taken_for_its_renamed_original_that_waits_for_the_only_descriptor(log: Path) -> None:
+    tail = followed(log, LATE, include=str(log.with_name("*.log")), max_open_files=1)
+    rename(log, rotated(log, 2))
+    write(log, joined(OLD) + b"unfinished")
+    tail.settle()
+    rename(log, rotated(log))
+    write(log, joined(NEW))
+    for _ in range(3):
+        tail.settle()
+
+    copy(rotated(log), log.with_name("backup.log"))
+    tail.crash()
+    for _ in range(20):
+        tail.step()
+
+    assert sorted(tail.lines) == sorted([*LATE, *OLD, b"unfinished", *NEW])
+
+
 def test_a_log_rotated_while_it_waited_for_the_only_descriptor_is_remembered_once(log: Path) -> None:
     tail = followed(log, OLD, include="{}*", max_open_files=1)
     rename(log, rotated(log))  # which keeps its descriptor
