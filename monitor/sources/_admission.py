@@ -59,13 +59,10 @@ class Admission:
         ``start_of``: where what is new under a path begins. ``thorough``: look for renamed files, too.
         """
         unread = set(self._memory.waiting())
-        others = {
-            stranger.locator: stranger
-            for stranger in strangers
-            if stranger.locator in unread or not self._resumption.resume(stranger, now)
-        }
-        if thorough or self._resumption.raced:
+        left = [one for one in strangers if one.locator in unread or not self._resumption.resume(one, now)]
+        if thorough or self._resumption.again:
             self._resumption.find_renamed(directories, now)
+        others = {stranger.locator: stranger for stranger in left if stranger.locator not in self._tracker}
         waiting = [others.pop(locator) for locator in self._waiting if locator in others]
         for stranger in waiting:
             if not self._resumption.resume(stranger, now):

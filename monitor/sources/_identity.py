@@ -46,7 +46,7 @@ def difference(fd: int, state: FileState) -> str | None:
         return "shrunk"
     if state.repeated(os.pread(fd, state.head_bytes, 0)) != state.head_bytes:
         return "head"
-    if tail_marker(tail_before(fd, state.offset, state.tail_bytes)) != state.marker:
+    if not _has(fd, state):
         return "marker"
     return None
 
@@ -56,15 +56,15 @@ def copied_until(fd: int, state: FileState, home: str) -> int | None:
 
     A copy may end before the place that was reached: what is written between the copy and the truncation may be read
     in the original. It is known then by a place before, so all of it was read; or, as a part of the same log, by all
-    that it has, or by its whole lines, if that is in the head.
+    that it has, or by its whole lines, if that is in the head. What was seen of the head and not read, it need not
+    have; but where nothing was read nothing else tells a copy.
     """
-    reason = difference(fd, state)
-    if reason is None:
-        return state.offset
     size = os.fstat(fd).st_size
     repeated = state.repeated(os.pread(fd, state.head_bytes, 0))
-    if reason != "shrunk" or repeated is None:
+    if repeated is None or (repeated < state.head_bytes and not state.offset):
         return None
+    if size >= state.offset:
+        return state.offset if _has(fd, state) else None
     passed = [mark for mark in state.marks if mark.offset <= size]
     if passed and _has(fd, passed[-1]):
         return size
@@ -72,7 +72,7 @@ def copied_until(fd: int, state: FileState, home: str) -> int | None:
     return repeated if short else None
 
 
-def _has(fd: int, mark: Mark) -> bool:
+def _has(fd: int, mark: Mark | FileState) -> bool:
     return tail_marker(tail_before(fd, mark.offset, mark.tail_bytes)) == mark.marker
 
 

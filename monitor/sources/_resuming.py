@@ -17,7 +17,10 @@ from monitor.sources._tracker import Tracker
 
 
 class Resumption:
-    """Takes up what is remembered. ``raced``: a file was renamed while its directory was read, so look again."""
+    """Takes up what is remembered. ``again``: look for renamed files at the next scan, too.
+
+    One was renamed while its directory was read, or waits for a descriptor, which a copy of it must not get before it.
+    """
 
     def __init__(self, memory: Memory, tracker: Tracker, opener: Opener, events: SourceEvents, names: Names) -> None:
         self._memory = memory
@@ -25,7 +28,7 @@ class Resumption:
         self._opener = opener
         self._events = events
         self._names = names
-        self.raced = False
+        self.again = False
 
     def resume(self, stranger: Stranger, now: float) -> bool:
         """Go on with a remembered file at its old place; False when it has to be looked at otherwise."""
@@ -38,7 +41,7 @@ class Resumption:
 
     def find_renamed(self, directories: Directories, now: float) -> None:
         """Remembered files that were rotated while nobody watched: same directory, any name, content as evidence."""
-        self.raced = False
+        self.again = False
         inodes: dict[str, dict[int, str]] = {}
         for state in self._memory.all():
             home = state.origin.path
@@ -47,7 +50,7 @@ class Resumption:
             directory = os.path.dirname(home)  # noqa: PTH120 - paths are text here
             if directory not in inodes:
                 inodes[directory] = {entry.inode: path for path, entry in beside(home, directories) or ()}
-                self.raced = self.raced or not directories.settled(home)
+                self.again = self.again or not directories.settled(home)
             path = inodes[directory].get(state.origin.inode, home)
             if path != home and (is_evident(state) or is_rotated_name(path, home)):
                 self._resume_renamed(state, path, now)
@@ -55,11 +58,12 @@ class Resumption:
     def _resume_renamed(self, state: FileState, path: str, now: float) -> None:
         def take(opened: Opened) -> bool:
             if opened.locator != known_locator(state):
-                self.raced = True  # renamed again since the directory was read
+                self.again = True  # renamed again since the directory was read
                 return False
             return self.recognise(opened, state.origin.path, now)
 
-        self._opener.attempt(path, now, take)
+        if self._opener.attempt(path, now, take) is None:
+            self.again = self.again or self._opener.short
 
     def recognise(self, opened: Opened, home: str, now: float) -> bool:
         """Go on with the file if it is remembered at this place with this content, whatever it is called now."""

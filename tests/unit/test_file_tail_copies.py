@@ -164,6 +164,30 @@ def test_a_copy_of_before_a_restart_is_known_for_one_when_its_original_is_trunca
 
 
 @pytest.mark.parametrize("include", INCLUDES)
+@pytest.mark.parametrize("down", [True, False])
+def test_a_copy_of_all_that_was_read_is_known_for_one_though_more_was_seen(log: Path, include: str, down: bool) -> None:
+    first, then, late = (joined(OLD[number : number + 1]) for number in range(3))
+    write(log, first + then + late)
+    tail = Follower(include.format(log))
+    tail.clock.advance(1)
+    for part in first, then:  # with the second comes the whole beginning of the file into view
+        for chunk in tail.source.read(len(part)):
+            tail.framed.push(chunk)
+        tail.commit()
+
+    if down:
+        tail.stop()
+    rotated(log).write_bytes(first + then)  # which took its maker so long
+    truncate(log)
+    write(log, joined(NEW))
+    if down:
+        tail.start()
+    tail.settle()
+
+    assert tail.lines == [*OLD[:2], *NEW]
+
+
+@pytest.mark.parametrize("include", INCLUDES)
 def test_one_hundred_copytruncates_repeat_nothing_and_lose_only_what_no_file_holds(log: Path, include: str) -> None:
     tail = Follower(include.format(log))
     tail.step()
@@ -561,6 +585,61 @@ def test_a_copy_is_not_read_before_its_original_that_waits_for_a_descriptor(
         tail.settle()
 
     assert sorted(tail.lines) == sorted([*OLD, b"unfinished", *NEW, *LATE])
+
+
+def test_a_copy_is_not_taken_for_its_renamed_original_that_waits_for_the_only_descriptor(log: Path) -> None:
+    tail = followed(log, LATE, include=str(log.with_name("*.log")), max_open_files=1)
+    rename(log, rotated(log, 2))
+    write(log, joined(OLD) + b"unfinished")
+    tail.settle()
+    rename(log, rotated(log))
+    write(log, joined(NEW))
+    for _ in range(3):
+        tail.settle()
+
+    copy(rotated(log), log.with_name("backup.log"))
+    tail.crash()
+    for _ in range(20):
+        tail.step()
+
+    assert sorted(tail.lines) == sorted([*LATE, *OLD, b"unfinished", *NEW])
+
+
+def test_a_log_rotated_while_it_waited_for_the_only_descriptor_is_remembered_once(log: Path) -> None:
+    tail = followed(log, OLD, include="{}*", max_open_files=1)
+    rename(log, rotated(log))  # which keeps its descriptor
+    write(log, joined(NEW) + b"unfinished")
+    tail.step()
+    copy(log, log.with_name("access.log.backup"))
+    tail.step()
+    rename(rotated(log), rotated(log, 2))
+    rename(log, rotated(log))
+    while b"unfinished" not in tail.lines:
+        tail.settle()
+    places = [(state.origin.device, state.origin.inode) for state in tail.states.values()]
+    assert len(set(places)) == len(places)
+
+    tail.crash()  # now the backup must not be opened before its original
+    for _ in range(10):
+        tail.settle()
+
+    assert sorted(tail.lines) == sorted([*OLD, *NEW, b"unfinished"])
+
+
+def test_a_backup_that_waits_for_the_only_descriptor_is_no_file_of_its_own_once_the_log_is_truncated(log: Path) -> None:
+    tail = followed(log, OLD[:1], include="{}*", max_open_files=1)
+    copy(log, log.with_name("access.log.backup"))
+
+    tail.crash()
+    write(log, joined(OLD[1:2]))
+    tail.clock.advance(1)
+    assert tail.source.read(0) == []  # the log has the descriptor, and its beginning was seen
+    truncate(log)
+    write(log, joined(NEW))
+    for _ in range(5):
+        tail.settle()
+
+    assert tail.lines == [*OLD[:1], *NEW]
 
 
 @pytest.mark.parametrize("include", INCLUDES)

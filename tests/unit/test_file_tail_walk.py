@@ -50,6 +50,7 @@ class Content:
     partial: bytes = b""
     ending: str = ""
     begun: bool = False  # the reader has seen something of it, so that it notices when it is gone
+    unseen: bool = False  # what was emptied before it was begun, and no look has met the copy yet
 
 
 class Walk(RuleBasedStateMachine):
@@ -146,6 +147,7 @@ class Walk(RuleBasedStateMachine):
             self.write_in_vain(copied, between, read=read)
         truncate(self.log)
         if self.everything or copied.begun:
+            copied.unseen = self.up and not (copied.begun or seen)
             self.keep(copied)
         else:
             self.destroy(copied)
@@ -170,7 +172,7 @@ class Walk(RuleBasedStateMachine):
         for number, part in plain[:1]:
             if self.name(number).stat().st_nlink > 1:  # as gzip, bzip2, xz and zstd refuse it
                 return
-            if self.name(number).stat().st_ino in self.unopened():
+            if part.unseen or self.name(number).stat().st_ino in self.unopened():
                 self.destroy(part)
             compress(self.name(number), ending)
             part.ending = ending
@@ -288,6 +290,8 @@ class Walk(RuleBasedStateMachine):
         self.tail.clock.advance(seconds)
         for chunk in self.tail.source.read(budget):
             self.tail.framed.push(chunk)
+        if seconds >= self.tail.config.scan_seconds:
+            self.look()
         if self.live is not None and self.limit > 2 and seconds >= self.tail.config.scan_seconds:
             self.live.begun = self.live.begun or bool(self.live.lines or self.live.partial)
 
@@ -301,10 +305,16 @@ class Walk(RuleBasedStateMachine):
     def step(self) -> None:
         self.stamp()
         self.tail.step()
+        self.look()
         known = {state.origin.inode for state in self.tail.states.values()}
         self.anchored = self.anchored or (self.live is not None and self.log.stat().st_ino in known)
         if self.live is not None and self.live.lines and self.live.lines[-1] in self.tail.lines:
             self.live.begun = True
+
+    def look(self) -> None:
+        """The reader has looked for files."""
+        for part in self.rotated:
+            part.unseen = False
 
     @precondition(lambda self: self.up)
     @rule()
