@@ -24,8 +24,9 @@ class Benign:
         self._stream = stream
         self._created = datetime.fromisoformat(model_created) - timedelta(seconds=1)  # labels tell whole seconds
         self._read: tuple[int, ...] | None = None
-        self._alerts: list[Alert] = []
         self._fields: dict[str | None, set[str]] = {}
+        self._silences: set[str] = set()
+        self._longest_silence = 0.0
 
     def fields(self) -> Mapping[str | None, set[str]]:
         """The fields to blame, by key."""
@@ -35,23 +36,23 @@ class Benign:
     def silences(self) -> Set[str]:
         """The ids of what was told of silences, of the stream or of its keys."""
         self._look()
-        return {alert.id for alert in self._alerts if _of_silence(alert)}
+        return self._silences
 
     def longest_silence(self) -> float:
         """Of the whole stream, in seconds, as far as it had come when it was labelled; 0 where there is none."""
         self._look()
-        whole = (alert for alert in self._alerts if _of_silence(alert) and alert.key is None)
-        return max(
-            (_seconds(alert.episode) for alert in whole if alert.episode and alert.episode.keys == 1), default=0.0
-        )
+        return self._longest_silence
 
     def _look(self) -> None:
         seen = labels_version(self._state_dir)
         if seen != self._read:
             self._read = seen
             with suppress(AemonitorError):
-                self._alerts = self._found()
-                self._fields = _by_key(self._alerts)
+                alerts = self._found()
+                silent = [alert for alert in alerts if _of_silence(alert)]
+                self._fields, self._silences = _by_key(alerts), {alert.id for alert in silent}
+                whole = (alert.episode for alert in silent if alert.key is None)
+                self._longest_silence = max((_seconds(each) for each in whole if each and each.keys == 1), default=0.0)
 
     def _found(self) -> list[Alert]:
         return [
