@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.core.config import Config, Plugin
 from monitor.core.errors import AemonitorError, ConfigError, Problem
 from monitor.core.opening import reading
-from monitor.core.yaml_text import dotted
+from monitor.core.yaml_text import KeyPath, dotted
 from monitor.plugins import finding
 from monitor.plugins.surroundings import exposed, may_not_read
 
@@ -24,11 +24,11 @@ SECRETS = ("secret_file", "token_file", "password_file", "urls_file", "key_file"
 
 
 def read_files(config: Config) -> Iterator[tuple[Path, str]]:
-    """Every file that the sinks in use and the calendars of the rules name, with the key that names it."""
+    """Every file that sources, sinks in use and the calendars of the rules name, with the key that names it."""
+    for name, stream in config.streams.items():
+        yield from _named_files(stream.source, ("streams", name, "source"))
     for name, sink in _used_sinks(config):
-        for option, value in sink.options:
-            if option.endswith("_file") and value is not None:
-                yield Path(value), dotted(("sinks", name, sink.kind, option))
+        yield from _named_files(sink, ("sinks", name))
         for program in getattr(sink.options, "argv", [])[:1]:
             if program.startswith("/"):
                 yield Path(program), dotted(("sinks", name, sink.kind, "argv"))
@@ -88,6 +88,12 @@ def _read_calendar(rule: SuppressConfig) -> None:
     with reading(rule.calendar, "calendar"):
         os.close(os.open(rule.calendar, os.O_RDONLY))
     Calendar(rule.calendar, rule.timezone)
+
+
+def _named_files(plugin: Plugin, path: KeyPath) -> Iterator[tuple[Path, str]]:
+    for option, value in plugin.options:
+        if option.endswith("_file") and value is not None:
+            yield Path(value), dotted((*path, plugin.kind, option))
 
 
 def _used_sinks(config: Config) -> Iterator[tuple[str, Plugin]]:

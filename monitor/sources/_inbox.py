@@ -45,6 +45,7 @@ class Inbox(Generic[Receipt]):
         self._waiting: deque[_Item[Receipt]] = deque()
         self._waiting_bytes = 0
         self._handed: deque[_Item[Receipt]] = deque()  # read, not durable
+        self._taken: dict[str, tuple[int, int]] = {}  # by origin: the epoch, and up to which number it was read
         self._durable: list[Receipt] = []
         self._closed = False
 
@@ -85,6 +86,16 @@ class Inbox(Generic[Receipt]):
             self._changed.notify_all()
             return [item.receipt for item in gone]
 
+    def taken(self, file_id: str) -> tuple[int, int] | None:
+        """The epoch, and up to which number the origin was read by now, durable or not; None: nothing of it."""
+        with self._changed:
+            return self._taken.get(file_id)
+
+    def holds(self, file_id: str) -> bool:
+        """Whether anything of the origin waits to be read, or to become durable."""
+        with self._changed:
+            return any(item.messages.origin.file_id == file_id for item in (*self._waiting, *self._handed))
+
     def wait_until_durable(self, file_ids: Collection[str], timeout_seconds: float) -> bool:
         """Wait until all that was read of these origins is durable; False if it is not after the timeout."""
 
@@ -109,6 +120,7 @@ class Inbox(Generic[Receipt]):
                 self._waiting_bytes -= item.size
                 budget_bytes -= max(1, item.size)
                 self._handed.append(item)
+                self._note(item)
                 taken.append(item.messages)
             if taken:
                 self._changed.notify_all()
@@ -141,6 +153,11 @@ class Inbox(Generic[Receipt]):
         """Whether nothing waits to be read."""
         with self._changed:
             return not self._waiting
+
+    def _note(self, item: _Item[Receipt]) -> None:
+        origin = item.messages.origin
+        place = origin.epoch, item.messages.next_number
+        self._taken[origin.file_id] = max(place, self._taken.get(origin.file_id, place))
 
     def _in_turn(self, item: _Item[Receipt]) -> bool:
         return not any(
