@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from monitor.cli import main
+from monitor.cli import execute
 from monitor.core.accounting import Counts, Outcome, Position
 from monitor.core.alerts import SourceRef
 from monitor.core.records import Origin
@@ -48,13 +47,20 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def said(*arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == code, done.output
-    return done.output
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command; what it wrote."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        status = execute(list(arguments))
+        written = capsys.readouterr()
+        assert status == code, written
+        return written.out + written.err
+
+    return run
 
 
-def test_messages_are_accounted_for_without_a_file(ledger: Ledger, config: Path) -> None:
+def test_messages_are_accounted_for_without_a_file(ledger: Ledger, config: Path, said: Callable[..., str]) -> None:
     ledger.commit([delivered(10)])
     ledger.commit([delivered(25)])
 
@@ -66,7 +72,7 @@ def test_messages_are_accounted_for_without_a_file(ledger: Ledger, config: Path)
     assert "proven" in told
 
 
-def test_the_state_of_a_partition_is_told_by_message(ledger: Ledger, config: Path) -> None:
+def test_the_state_of_a_partition_is_told_by_message(ledger: Ledger, config: Path, said: Callable[..., str]) -> None:
     ledger.commit([delivered(10)])
 
     told = said("state", "show", "-c", str(config))
@@ -85,7 +91,9 @@ def test_a_message_that_comes_again_is_counted_again_and_its_alert_sent_once(led
     assert ledger.duplicate_alerts("web") == 1
 
 
-def test_a_place_that_a_broker_keeps_too_can_be_forgotten_and_not_set(ledger: Ledger, config: Path) -> None:
+def test_a_place_that_a_broker_keeps_too_can_be_forgotten_and_not_set(
+    ledger: Ledger, config: Path, said: Callable[..., str]
+) -> None:
     ledger.commit([delivered(10)])
     ledger.close()
     reset = ("state", "reset", "-c", str(config), "--stream", "web")
