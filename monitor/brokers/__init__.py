@@ -1,1 +1,1 @@
-"""How brokers are reached: what a source and a sink of the same broker have in common."""
+"""How brokers are reached: what the source and the sink of a kind share. No plugin knows another; both know this."""

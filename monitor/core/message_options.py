@@ -24,3 +24,8 @@ class MessageOptions(StrictModel):
     def places(self) -> Sequence[str]:
         """What is read, for a person: topics, subjects, addresses."""
         return ()
+
+    def read_back(self, sink: StrictModel) -> str | None:
+        """What of that which a sink with these options writes would be read here as records; None: nothing."""
+        del sink
+        return None

@@ -60,6 +60,12 @@ class Inbox(Generic[Receipt]):
         self._wake()
 
     @property
+    def held_bytes(self) -> int:
+        """Received and not read."""
+        with self._changed:
+            return self._waiting_bytes
+
+    @property
     def full(self) -> bool:
         """Whether nothing more should be received."""
         with self._changed:

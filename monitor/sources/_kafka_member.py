@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -46,14 +46,14 @@ class Options(Protocol):
     def place(self) -> str: ...
     @property
     def start_at(self) -> Literal["beginning", "end"]: ...
-    def told(self, *, once: bool) -> dict[str, object]: ...
+    def told(self, *, once: bool) -> dict[str, Any]: ...
 
 
 class Member:
     """Joins the group, and again after whatever ends the membership but ``close``.
 
     ``failure`` is what the thread died of, a fault of the program; ``finished`` is True once the ends that partitions
-    had when they came to this member are reached, if ``once``.
+    had when they came to this member are reached, if ``once``; ``paused``, whether messages are left with the brokers.
     """
 
     def __init__(self, options: Options, context: SourceContext, inbox: Inbox[Receipt], *, once: bool) -> None:
@@ -66,11 +66,16 @@ class Member:
         self.failure: BaseException | None = None
         self.finished = False
         self._partitions: dict[tuple[str, int], Partition] = {}
-        self._paused = False
+        self.paused = False
         self._connection = Connection(context.events, options.place)
         self._due = 0.0  # monotonic seconds: the next commit
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka", daemon=True)
+
+    @property
+    def assignment(self) -> list[str]:
+        """The partitions that it has."""
+        return [f"{topic}/{number}" for topic, number in list(self._partitions)]
 
     def start(self) -> None:
         """Begin."""
@@ -120,7 +125,7 @@ class Member:
 
     def _turn(self, consumer: Consumer) -> None:
         self._regulate(consumer)
-        first = consumer.poll(0.0 if self._paused else POLL_SECONDS)
+        first = consumer.poll(0.0 if self.paused else POLL_SECONDS)
         if first is not None:
             self._receive(consumer, [first, *consumer.consume(self._most - 1, 0.0)])
         self._note_durable()
@@ -132,9 +137,9 @@ class Member:
 
     def _regulate(self, consumer: Consumer) -> None:
         """Leave the messages with the brokers while there is no room."""
-        paused = not self._inbox.wait_for_room(POLL_SECONDS if self._paused else ROOM_SECONDS)
-        if paused != self._paused and not self._closing.is_set():
-            self._paused = paused
+        paused = not self._inbox.wait_for_room(POLL_SECONDS if self.paused else ROOM_SECONDS)
+        if paused != self.paused and not self._closing.is_set():
+            self.paused = paused
             mine = [TopicPartition(*key) for key in self._partitions]
             (consumer.pause if paused else consumer.resume)(mine)
 
@@ -146,15 +151,15 @@ class Member:
             if (error := message.error()) is not None:
                 troubles.append((message, error))
                 continue
-            key = (message.topic(), message.partition())
-            partition, number = partitions.get(key), message.offset()
+            key, number = (message.topic(), message.partition()), message.offset()
+            partition = partitions.get(key)  # type: ignore[arg-type]  # a message has all of these, its stub says not
             if partition is None or number is None or number < partition.next_number:
                 continue  # of a partition that was given up, or fetched before its place was set
             partition.next_number = number + 1
             if (payload := message.value()) is not None:  # None: only says that what has this key is deleted
                 partition.payloads.append(payload)
                 partition.numbers.append(number)
-                touched[key] = partition
+                touched[partition.key] = partition
         for partition in touched.values():
             self._inbox.put(*partition.gathered())
             if self._once and partition.end == NOWHERE:
@@ -191,7 +196,7 @@ class Member:
     def _take_up(self, consumer: Consumer, found: list[Partition]) -> None:
         self._partitions.update({each.key: each for each in found})
         consumer.incremental_assign([TopicPartition(*each.key, each.next_number) for each in found])
-        if self._paused:
+        if self.paused:
             consumer.pause([TopicPartition(*each.key) for each in found])
         if found:
             self._connection.up()

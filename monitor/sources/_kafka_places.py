@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -122,7 +122,8 @@ def _topic_ids(admin: AdminClient, topics: list[str]) -> dict[str, str]:
 
 def _ends(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
     """The number of the first message that is there, and that of the next one to come."""
-    ends = consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.partition), timeout=REQUEST_SECONDS)
-    if ends is None:
+    asked = TopicPartition(partition.topic, partition.partition)
+    ends = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=REQUEST_SECONDS))
+    if ends is None:  # which its stub leaves out
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - that is its public name
     return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from monitor.core.message_options import MessageOptions
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Messages
 from monitor.core.regexes import demand_re2
+from monitor.core.strict import StrictModel
 from monitor.sources._inbox import Inbox
 from monitor.sources._kafka_partition import Receipt
 
@@ -74,6 +76,14 @@ class Config(KafkaOptions, MessageOptions):
     def places(self) -> Sequence[str]:
         return [f"kafka:{topic}" for topic in self.topics]
 
+    def read_back(self, sink: StrictModel) -> str | None:
+        topic = getattr(sink, "topic", None)
+        if not isinstance(sink, KafkaOptions) or not isinstance(topic, str) or not {*sink.brokers} & {*self.brokers}:
+            return None
+        patterns = (re.compile(each) for each in self.topics if each.startswith("^"))
+        read = topic in self.topics or any(pattern.search(topic) for pattern in patterns)
+        return f"topic {topic}" if read else None
+
     def told(self, *, once: bool) -> dict[str, Any]:
         """The settings of librdkafka; raises what ``settings`` does."""
         own: dict[str, Any] = {
@@ -122,6 +132,21 @@ class Kafka:
     def pause(self) -> float:
         """Seconds the driver may wait; ``wake`` is called as soon as something arrives."""
         return 0.25
+
+    @property
+    def paused(self) -> bool:
+        """Whether messages are left with the brokers, since there is no room for them."""
+        return self._member.paused
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes received ahead."""
+        return self._inbox.held_bytes
+
+    @property
+    def partitions(self) -> list[str]:
+        """Which ones this member has now."""
+        return self._member.assignment
 
     def read(self, budget_bytes: int) -> list[Messages]:
         """What has arrived, about ``budget_bytes`` of it.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +55,10 @@ def test_nothing_counts_while_no_broker_answers_and_all_does_when_one_does(tmp_p
     with broker(tmp_path) as lonely:
         topic = lonely.make_topic("alerts")
         sending = sink(lonely, topic, timeout_seconds=1.0)
-        assert isinstance(lonely.home, subprocess.Popen)
-        os.kill(lonely.home.pid, signal.SIGSTOP)
+        lonely.freeze()
         with pytest.raises(UnavailableError, match=rf"kafka {lonely.address}, topic alerts: "):
             sending.send(lines(1, 2))
-        os.kill(lonely.home.pid, signal.SIGCONT)
+        lonely.thaw()
 
         taken, deadline = 0, time.monotonic() + 60
         while not taken and time.monotonic() < deadline:
@@ -129,4 +125,4 @@ def test_files_that_cannot_be_used_are_told_before_the_first_alert(tmp_path: Pat
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        kafka.Config(**{"brokers": ["127.0.0.1:1"], "topic": "alerts", **options})
+        kafka.Config.model_validate({"brokers": ["127.0.0.1:1"], "topic": "alerts", **options})

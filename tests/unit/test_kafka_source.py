@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from confluent_kafka import Producer
 
 from monitor.core.accounting import FileState, Position, tail_marker
 from monitor.core.clock import SystemClock
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Messages, Origin
+from monitor.sinks import kafka as kafka_sink
 from monitor.sources import _kafka_places, kafka
 from tests.e2e.support import wait_for
-from tests.kafka_broker import SESSION_SECONDS, Broker, broker
+from tests.kafka_broker import SESSION_SECONDS, Broker, Tls, broker
 from tests.support_files import RecordedEvents
 
 
@@ -32,9 +36,8 @@ class Reading:
     def __init__(self, address: str, topics: list[str], *, resume: list[FileState], once: bool, **options: Any) -> None:
         self.events = RecordedEvents()
         context = SourceContext("web", resume, SystemClock(), self.events, wake=lambda: None, max_records=100)
-        config = kafka.Config(
-            brokers=[address], topics=topics, **{"session_timeout_seconds": SESSION_SECONDS, **options}
-        )
+        basics = {"brokers": [address], "topics": topics, "session_timeout_seconds": SESSION_SECONDS}
+        config = kafka.Config.model_validate({**basics, **options})
         self.source = kafka.build(config, context, once=once)
         self.batches: list[Messages] = []
         self.sightings: list[Position] = []
@@ -243,8 +246,8 @@ def test_with_no_room_partitions_are_paused_and_go_on_when_there_is(running: Bro
     topic = running.make_topic("room")
     running.fill(topic, [b"x" * 1000] * 3000)
     with reading(running, topic, queue_bytes=100_000) as read:
-        wait_for(lambda: read.source._member._paused, "the pause", 60)
-        held = read.source._inbox._waiting_bytes
+        wait_for(lambda: read.source.paused, "the pause", 60)
+        held = read.source.held_bytes
         until(read, 3000)
 
     assert held < 300_000
@@ -262,7 +265,7 @@ def test_two_members_share_the_partitions_and_a_revoked_one_is_given_up_when_it_
                 first.read()
                 first.commit()
                 second.read()
-                return len(second.source._member._partitions) == 2
+                return len(second.source.partitions) == 2
 
             wait_for(moved, "half of the partitions to move", 60)
             running.fill(topic, messages(400, 40), partitions=4)
@@ -278,7 +281,50 @@ def test_two_members_share_the_partitions_and_a_revoked_one_is_given_up_when_it_
     assert second.texts
 
 
-def test_a_broker_that_is_gone_and_comes_back_is_told_and_lag_is_known(running: Broker) -> None:
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that proves with a certificate of ``ca.pem`` who it is; ``other.pem`` is somebody else's authority."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    with broker(tmp_path, Tls(context, str(tmp_path / "ca.pem"))) as started:
+        yield started
+
+
+def test_with_tls_only_a_broker_that_is_vouched_for_is_read(encrypted: Broker, tmp_path: Path) -> None:
+    topic = encrypted.make_topic("encrypted")
+    encrypted.fill(topic, messages(0, 10))
+
+    assert len(to_the_end(encrypted, topic, tls=True, ca_file=str(tmp_path / "ca.pem")).texts) == 10
+    with reading(encrypted, topic, tls=True, ca_file=str(tmp_path / "other.pem")) as read:
+        wait_for(lambda: bool(read.events.connections), "a word on it", 60)
+        assert read.read() == []
+    assert "certificate verify failed" in read.events.connections[0][1]
+
+
+def test_a_password_that_is_wrong_is_told_and_not_shown(running: Broker, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("sesame")
+    options = {"username": "ops", "password_file": str(password), "mechanism": "SCRAM-SHA-256"}
+    with reading(running, "any", **options) as read:
+        wait_for(lambda: bool(read.events.connections), "a word on it", 60)
+
+    assert read.events.connections[0][1]
+    assert "sesame" not in read.events.connections[0][1]
+
+
+@pytest.mark.parametrize(("topics", "read_back"), [(["alerts"], True), (["^al"], True), (["orders", "^x"], False)])
+def test_a_stream_that_would_read_its_own_alerts_is_found_out(topics: list[str], read_back: bool) -> None:
+    source = kafka.Config(brokers=["a:1", "b:1"], topics=topics)
+
+    assert source.read_back(kafka_sink.Config(brokers=["b:1"], topic="alerts")) == (
+        "topic alerts" if read_back else None
+    )
+    assert source.read_back(kafka_sink.Config(brokers=["c:1"], topic="alerts")) is None
+
+
+def test_how_far_it_is_behind_is_told_and_what_is_durable_committed(running: Broker) -> None:
     topic = running.make_topic("lag")
     running.fill(topic, messages(0, 250))
     with reading(running, topic) as read:
