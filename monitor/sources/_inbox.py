@@ -6,6 +6,7 @@ the two ``wait`` methods, which are the receiving thread's.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
@@ -113,16 +114,20 @@ class Inbox(Generic[Receipt]):
 
     # -- the reader --------------------------------------------------------------------------------------------
 
-    def take(self, budget_bytes: int) -> list[Messages]:
+    def take(self, budget_bytes: int, most_flying: float = math.inf) -> list[Messages]:
         """The next batches, about so many bytes but at least one; none for no bytes.
+
+        None either while ``most_flying`` messages, or more, are read and not durable.
 
         One that comes again out of turn waits until nothing of its origin is on the way: what is told as committed is a
         number, and with two batches up to the same one it would not be clear which of them is meant.
         """
         taken: list[Messages] = []
         with self._changed:
-            while self._waiting and budget_bytes > 0 and self._in_turn(self._waiting[0]):
+            flying = sum(len(item.messages.payloads) for item in self._handed)
+            while self._waiting and budget_bytes > 0 and flying < most_flying and self._in_turn(self._waiting[0]):
                 item = self._waiting.popleft()
+                flying += len(item.messages.payloads)
                 self._waiting_bytes -= item.size
                 budget_bytes -= max(1, item.size)
                 self._handed.append(item)

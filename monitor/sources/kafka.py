@@ -33,6 +33,10 @@ RESERVED = ("group.id", "group.instance.id", "group.protocol", "partition.assign
             "heartbeat.interval.ms", "queued.max.messages.kbytes", "topic.metadata.refresh.interval.ms")  # fmt: skip
 
 
+BATCHES_FLYING = 4
+"""The scorer has one, and finds the next ones ready."""
+
+
 def _pattern(topic: str) -> str:
     return demand_re2(topic) if topic.startswith("^") else topic
 
@@ -112,14 +116,15 @@ def build(config: Config, context: SourceContext, *, once: bool = False) -> Kafk
 
     config.told(once=once)  # files that cannot be used are told now
     inbox = Inbox[Receipt](config.queue_bytes, context.wake)
-    return Kafka(Member(config, context, inbox, once=once), inbox)
+    return Kafka(Member(config, context, inbox, once=once), inbox, context.max_records)
 
 
 class Kafka:
     """What the reader sees of a member of a group, which has a thread of its own."""
 
-    def __init__(self, member: Member, inbox: Inbox[Receipt]) -> None:
+    def __init__(self, member: Member, inbox: Inbox[Receipt], max_records: int) -> None:
         self._member = member
+        self._most_flying = BATCHES_FLYING * max_records
         self._inbox = inbox
         member.start()
 
@@ -156,7 +161,8 @@ class Kafka:
         """
         if self._member.failure is not None:
             raise self._member.failure
-        return self._inbox.take(budget_bytes)
+        # What flies has to land before a partition can be given up, so there is no more of it than keeps all busy.
+        return self._inbox.take(budget_bytes, self._most_flying)
 
     def sightings(self) -> list[Position]:
         """Where partitions were begun of which nothing was known."""

@@ -30,12 +30,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield started
 
 
+MOST = 100
+"""Messages of one batch."""
+
+
 class Reading:
     """A source, driven as the reader does, with what it read and told."""
 
     def __init__(self, address: str, topics: list[str], *, resume: list[FileState], once: bool, **options: Any) -> None:
         self.events = RecordedEvents()
-        context = SourceContext("web", resume, SystemClock(), self.events, wake=lambda: None, max_records=100)
+        context = SourceContext("web", resume, SystemClock(), self.events, wake=lambda: None, max_records=MOST)
         basics = {"brokers": [address], "topics": topics, "session_timeout_seconds": SESSION_SECONDS}
         config = kafka.Config.model_validate({**basics, **options})
         self.source = kafka.build(config, context, once=once)
@@ -75,11 +79,13 @@ def reading(
         made.source.close()
 
 
-def until(reading: Reading, count: int) -> None:
+def until(reading: Reading, count: int, *, commit: bool = False) -> None:
     """Read until so many messages came."""
 
     def enough() -> bool:
         reading.read()
+        if commit:
+            reading.commit()
         return len(reading.texts) >= count
 
     wait_for(enough, f"{count} messages", 60)
@@ -91,7 +97,7 @@ def to_the_end(running: Broker, *topics: str, **options: Any) -> Reading:
         while not read.source.exhausted:
             if not read.read():
                 time.sleep(read.source.pause / 10)
-        read.commit()
+            read.commit()
     return read
 
 
@@ -248,10 +254,22 @@ def test_with_no_room_partitions_are_paused_and_go_on_when_there_is(running: Bro
     with reading(running, topic, queue_bytes=100_000) as read:
         wait_for(lambda: read.source.paused, "the pause", 60)
         held = read.source.held_bytes
-        until(read, 3000)
+        until(read, 3000, commit=True)
 
     assert held < 300_000
     assert read.texts == ["x" * 1000] * 3000
+
+
+def test_no_more_is_read_ahead_of_what_is_durable_than_keeps_the_scorer_busy(running: Broker) -> None:
+    topic = running.make_topic("flying")
+    running.fill(topic, messages(0, 2000))
+    with reading(running, topic) as read:
+        until(read, 4 * MOST)
+        assert read.read() == []
+        flying = len(read.texts)
+        until(read, 2000, commit=True)
+
+    assert flying < 5 * MOST
 
 
 def test_two_members_share_the_partitions_and_a_revoked_one_is_given_up_when_it_is_durable(running: Broker) -> None:
