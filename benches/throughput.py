@@ -149,6 +149,7 @@ class Contest:
 
     def __init__(self, name: str, records: int, method: str) -> None:
         self.name, self.method = name, method
+        self.source: str | None = None  # in place of the file
         self.directory = OUT / name
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
@@ -161,9 +162,10 @@ class Contest:
 
     def _aemonitor(self, command: str, data: Path, *options: str) -> Usage:
         config = self.directory / "aemonitor.yaml"
+        source = self.source or f"{{file_tail: {{include: ['{data}']}}}}"
         config.write_text(
             f"server: {{listen: none}}\nstate_dir: {self.directory / 'state'}\ndevice: cpu\n"
-            f"streams:\n  bench:\n    source: {{file_tail: {{include: ['{data}']}}}}\n    {STREAMS[self.name]}\n"
+            f"streams:\n  bench:\n    source: {source}\n    {STREAMS[self.name]}\n"
             f"    score: {{method: {self.method}}}\n"
             # An alert costs far more than a record; a limit out of reach measures the path every record takes.
             "    alert: {threshold: 1000000.0}\n"

@@ -44,6 +44,7 @@ class RecordedEvents:
     behind_records: int = 0
     connections: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Places, each with why it was lost; empty when it was reached."""
+    lost: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     reports: int = 0
 
     def rotated(self, path: str, kind: str) -> None:
@@ -79,6 +80,9 @@ class RecordedEvents:
 
     def disconnected(self, place: str, reason: str) -> None:
         self.connections.append((place, reason))
+
+    def records_lost(self, place: str, count: int) -> None:
+        self.lost.append((place, count))
 
     def lag_records(self, behind: int) -> None:
         self.behind_records = behind

@@ -26,6 +26,7 @@ from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import BundleError, DataError, TryLaterError
 from monitor.core.input_config import InputConfig
 from monitor.core.limit import Limit
+from monitor.core.message_options import MessageOptions
 from monitor.core.protocols import Encoder, Parser
 from monitor.core.records import Field, RawBatch
 from monitor.core.redaction import Redaction
@@ -123,7 +124,7 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
     context = features.needs_context or averaging.length > 1 or missed.on or bool(warm_ups(stream))
     ingest = build_ingest(stream, features.fields, context=context)
     suppressor = suppressor_of(config, name, alerts)
-    silences = SilenceWriter(alerts, clock, LastPlaces(patterns(stream.source.options)))
+    silences = SilenceWriter(alerts, clock, LastPlaces(_configured(stream)))
     rules, benign = rules_of(suppressor.rules, stream.key, clock), suppressor.benign
     return Pipeline(
         name,
@@ -142,6 +143,12 @@ def assemble(config: Config, name: str, bundle: Bundle, clock: Clock, decider: D
             keys=KeySilenceTeller(missed, clock, silences, rules, benign, timed=stream.time is not None),
         ),
     )
+
+
+def _configured(stream: StreamConfig) -> Sequence[str]:
+    """What the stream is configured to read, for a person."""
+    options = stream.source.options
+    return options.places if isinstance(options, MessageOptions) else patterns(options)
 
 
 def suppressor_of(config: Config, name: str, alerts: AlertWriter) -> Suppressor:

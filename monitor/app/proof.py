@@ -18,6 +18,7 @@ from monitor.app.streams import chosen_streams
 from monitor.app.whereabouts import Evidence, whereabouts
 from monitor.core.accounting import Counts, FileState
 from monitor.core.config import Config
+from monitor.core.places import of_messages
 from monitor.core.records import Chunk, Origin
 from monitor.ingest.framing import Framer
 from monitor.ingest.reading import BLOCK_BYTES, opened
@@ -44,7 +45,9 @@ class RangeProof:
 
 @dataclass(frozen=True, slots=True)
 class StreamProof:
-    """What is known of one stream. ``settled`` are records whose ranges are kept no longer; ``faults`` should be none.
+    """What is known of one stream. ``settled`` are records without a range; ``faults`` should be none.
+
+    A range is kept of bytes alone, and not for ever. Where messages were read, ``messages`` says how far.
 
     ``in_flight`` is 0: what is read and not committed is in no sum, and is read again after a restart.
     """
@@ -54,6 +57,7 @@ class StreamProof:
     settled: int
     ranges: Sequence[RangeProof]
     faults: Sequence[str]
+    messages: Sequence[str] = ()
     in_flight: int = 0
 
     @property
@@ -118,7 +122,12 @@ def prove_stream(account: StreamAccount, framing: Framing | None) -> StreamProof
     ranges = [_recount(each, states[each.file_id], framing) for each in account.ranges if each.file_id in states]
     wrong = _wrong_counts(ranges, timed=framing is not None and framing.timed)
     faults = [*_wrong_sums(account), *_wrong_ranges(account, states), *wrong]
-    return StreamProof(account.stream, account.counts, account.settled.read, ranges, faults)
+    messages = [
+        f"{state.origin.path} epoch {state.origin.epoch} up to message {state.offset}"
+        for state in account.files
+        if of_messages(state.origin.file_id)
+    ]
+    return StreamProof(account.stream, account.counts, account.settled.read, ranges, faults, messages)
 
 
 # -- what the ledger says of itself ----------------------------------------------------------------------------

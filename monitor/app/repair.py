@@ -15,6 +15,8 @@ from monitor.app.whereabouts import Evidence, holds, whereabouts
 from monitor.core.accounting import TAIL_BYTES, FileState, Position
 from monitor.core.errors import DataError, NoInputError, UsageError
 from monitor.core.opening import reading
+from monitor.core.places import of_messages, unit
+from monitor.core.records import Origin
 from monitor.ledger import Ledger
 from monitor.plugins import load_config
 
@@ -55,7 +57,7 @@ def reset(config_path: Path, stream: str, files: Sequence[str], to: To, *, do: b
     Returns what is done, or with ``do`` False would be, line by line.
 
     Raises:
-        UsageError, NoInputError, TryLaterError: see ``_held``; or a file is not known.
+        UsageError, NoInputError, TryLaterError: see ``_held``; or a file is not known, or is none.
     """
     with _held(config_path, stream) as ledger:
         states = _chosen(ledger.resume(stream), files)
@@ -84,9 +86,11 @@ def _is(state: FileState, name: str) -> bool:
 
 
 def _change(state: FileState, to: To) -> Change:
-    origin, at = state.origin, f"{state.origin.path} (byte {state.offset:,} of epoch {state.origin.epoch})"
+    origin = state.origin
+    at = f"{origin.path} ({unit(origin.file_id)} {state.offset:,} of epoch {origin.epoch})"
     if to == "forget":
         return Change(f"{at} is forgotten: if it is still there, it is read as a new file", forgotten=origin.file_id)
+    _demand_file(origin, "set the place there, and forget this one with `--to forget`")
     if to == "beginning":
         place = Position(replace(origin, epoch=origin.epoch + 1), 0, b"")
         return Change(f"{at} is read again from its beginning; its alerts are raised again", place=place)
@@ -96,6 +100,11 @@ def _change(state: FileState, to: To) -> Change:
     offset, tail = _last_boundary(found, state.offset)
     text = f"{at} is read on from byte {offset:,}; {offset - state.offset:,} bytes before it are never scored"
     return Change(text, place=Position(origin, offset, tail))
+
+
+def _demand_file(origin: Origin, cure: str) -> None:
+    if of_messages(origin.file_id):
+        raise UsageError(f"{origin.path} is no file: whoever sends its messages keeps a place, too; {cure}")
 
 
 def _last_boundary(path: Path, least: int) -> tuple[int, bytes]:
@@ -120,6 +129,7 @@ def adopt(config_path: Path, stream: str, file: str, path: Path, *, do: bool) ->
         if len(states) > 1:
             ids = ", ".join(state.origin.file_id[:8] for state in states)
             raise UsageError(f"several files were read as {file}: {ids}; give the id")
+        _demand_file(states[0].origin, "there is nothing to adopt")
         position = _adopted(states[0], path)
         if do:
             ledger.place(stream, [position])

@@ -22,6 +22,7 @@ from monitor.app.streams import chosen_streams, models_root, reservoirs_root
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.config import Config, Plugin, StreamConfig
 from monitor.core.errors import UsageError
+from monitor.core.message_options import MessageOptions
 from monitor.core.protocols import Source, SourceContext
 from monitor.core.strict import StrictModel
 from monitor.deciding.suppression import Suppression
@@ -181,12 +182,18 @@ def refuse_feedback(config: Config, streams: Mapping[str, StreamConfig]) -> None
     """
     for name, stream in streams.items():
         for sink_name, sink in config.sinks.items():
-            path = Path(getattr(sink.options, "path", "-")).absolute()
-            if would_read(stream.source.options, str(path)):
+            if written := _read_back(stream.source.options, sink.options):
                 raise UsageError(
-                    f"sink {sink_name} writes {path}, which stream {name} reads: each alert would be read as a record; "
-                    "write the alerts elsewhere or narrow the stream's `include`"
+                    f"sink {sink_name} writes {written}, which stream {name} reads: each alert would be read as a "
+                    "record; write the alerts elsewhere or narrow what the stream reads"
                 )
+
+
+def _read_back(source: StrictModel, sink: StrictModel) -> str | None:
+    if isinstance(source, MessageOptions):
+        return source.read_back(sink)
+    path = str(Path(getattr(sink, "path", "-")).absolute())
+    return path if would_read(source, path) else None
 
 
 def _site(watched: WatchedConfig, clock: Clock) -> AppBuilder:

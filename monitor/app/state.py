@@ -12,13 +12,14 @@ from monitor.app.alerting import rfc3339
 from monitor.app.streams import chosen_streams
 from monitor.app.whereabouts import Evidence, whereabouts
 from monitor.core.accounting import Counts, DeadLetter, FileState
+from monitor.core.places import of_messages
 from monitor.ledger import Ledger
 from monitor.plugins import load_config, resolve_state_dir
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A file as the ledger and the disk know it.
+    """A file, or what messages come from, as the ledger and the disk know it; ``offset`` is a byte or a message.
 
     ``found`` is the path of the file that holds what was read, None when none does; ``behind_bytes`` is what that file
     has beyond the committed place.
@@ -100,8 +101,9 @@ def memory_names(ledger: Ledger, stream: str) -> list[str]:
 
 
 def file_row(state: FileState) -> FileRow:
-    """A file with what the disk says of it now."""
-    found, behind = whereabouts(Evidence.of_place(state)), None
+    """A file with what the disk says of it now; of what a broker has, nobody is asked."""
+    messages, behind = of_messages(state.origin.file_id), None
+    found = None if messages else whereabouts(Evidence.of_place(state))
     with suppress(OSError):
         behind = max(0, found.stat().st_size - state.offset) if found else None
     return FileRow(

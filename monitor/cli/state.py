@@ -10,6 +10,7 @@ import click
 
 from monitor.cli import config_option
 from monitor.cli.showing import json_option, show, show_lines
+from monitor.core.places import of_messages
 
 if TYPE_CHECKING:
     from monitor.app.state import FileRow, StateView
@@ -50,6 +51,8 @@ def _lines(found: StateView) -> Iterator[str]:
 
 
 def _file(row: FileRow) -> str:
+    if of_messages(row.file_id):
+        return f"  {row.path}  epoch {row.epoch}  message {row.offset}  committed {row.committed_at}"
     place = f"  {row.file_id[:8]}  {row.path}  epoch {row.epoch}  byte {row.offset}  committed {row.committed_at}"
     if row.found is None:
         return f"{place}  gone"

@@ -52,8 +52,12 @@ def _stream(proof: StreamProof) -> Iterator[str]:
 
     yield f"stream {proof.stream}: {equation(proof.counts)}"
     yield from map(_range, proof.ranges)
+    yield from (f"  {each}, each counted as it was read" for each in proof.messages)
     if proof.settled:
-        yield f"  {proof.settled:,} records of files and epochs that are remembered no longer: no proof by file"
+        what = (
+            "messages, which stand in no file" if proof.messages else "files and epochs that are remembered no longer"
+        )
+        yield f"  {proof.settled:,} records of {what}: no proof by file"
     verdict = "NOT PROVEN" if proof.faults else "proven"
     yield f"  {verdict}: {proof.recounted:,} of {proof.counts.read:,} records were counted again in their files"
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from monitor.core.places import place
+
 SCHEMA = "aemonitor.alert/v1"
 
 SILENCE = "silence"
@@ -16,7 +18,7 @@ Value = float | int | str | bool | None
 
 
 class SourceRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the record stands: ``offset`` in bytes from the start of the file's epoch."""
+    """Where the record stands: ``offset`` in bytes from the start of the file's epoch, or the number of a message."""
 
     path: str
     offset: int
@@ -25,7 +27,7 @@ class SourceRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def text(self) -> str:
         """For a person. A silence may be of no file, and then it has no place in one."""
-        return f"{self.path}, byte {self.offset:,}" if self.file_id or self.offset else self.path
+        return place(self.file_id, self.path, self.offset) if self.file_id or self.offset else self.path
 
 
 class Score(msgspec.Struct, frozen=True):

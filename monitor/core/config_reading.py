@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from monitor.core.config import Catalog, Config, Feature, Plugin
 from monitor.core.config_report import Report
+from monitor.core.message_options import CUTTING, MessageOptions
 from monitor.core.names import did_you_mean, listed, quoted
 from monitor.core.strict import StrictModel
 from monitor.core.yaml_text import KeyPath, Value, YamlText
@@ -65,7 +66,26 @@ class _Reader:
         if isinstance(stream.get("features"), dict):
             features = stream["features"].items()
             stream["features"] = {name: self._feature(name, v, (*path, "features", name)) for name, v in features}
+        self._check_cutting(stream, path)
         return stream
+
+    def _check_cutting(self, stream: dict[str, Any], path: KeyPath) -> None:
+        """Messages are whole: what would cut them up, or join them, is a misunderstanding."""
+        source, form = stream.get("source"), stream.get("input")
+        if (
+            not isinstance(source, Plugin)
+            or not isinstance(source.options, MessageOptions)
+            or not isinstance(form, dict)
+        ):
+            return
+        for name in CUTTING:
+            if form.get(name) is not None:
+                self._report.add(
+                    f"source {quoted(source.kind)} hands out whole messages, each is one record: there is nothing to "
+                    f"cut or to join; leave {quoted(name)} out",
+                    (*path, "input", name),
+                    "key",
+                )
 
     def _plugin(self, group: str, value: Value, path: KeyPath) -> Plugin:
         """The plugin written at ``path``; when it is wrong, a stand-in, since a problem has been reported then."""

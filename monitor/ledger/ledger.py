@@ -205,7 +205,7 @@ class Ledger:
         return progress.counted(self._totals(stream))
 
     def duplicate_alerts(self, stream: str) -> int:
-        """Alerts that were committed twice and refused the second time; anything but 0 is a fault of the program."""
+        """Alerts that were committed twice and refused the second time; of files, any is a fault of the program."""
         return self._totals(stream).get(outbox.DUPLICATES, 0)
 
     def dropped_alerts(self, stream: str) -> int:

@@ -39,9 +39,10 @@ class Retention:
 def append(connection: sqlite3.Connection, alerts: Sequence[Alert], now: float) -> int:
     """Add alerts in order; how many were refused because the same alert (id and state) is there already.
 
-    Ids are unique by construction, since alerts and progress are committed together: a repetition is a fault of the
-    program. It is refused rather than raised, because an error here would stop a stream for good at that record, and
-    it is counted, so that the fault is visible; whoever receives alerts never gets one twice from it.
+    Of files ids are unique by construction, since alerts and progress are committed together: there a repetition is a
+    fault of the program. A broker may deliver a message again, and its alert has the same id then. Neither is raised,
+    because an error here would stop a stream for good at that record, but counted; whoever receives alerts never gets
+    one twice from it.
     """
     inserted = sum(_insert(connection, alert, now) for alert in alerts)
     return len(alerts) - inserted

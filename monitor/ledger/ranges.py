@@ -54,7 +54,9 @@ class Range:
 def add(connection: sqlite3.Connection, outcome: Outcome) -> None:
     """Account for a batch: its records are the ``counts.bytes`` bytes before its (last) position.
 
-    Positions without records (where a file was begun, or what stands before was read elsewhere) end a range.
+    Positions without records (where a file was begun, or what stands before was read elsewhere) end a range. Messages
+    of a broker stand in no file where they could be counted again: there is nothing before their position, and they are
+    settled at once.
 
     Raises:
         ProgressError: some of these bytes were counted before; a fault of the program.
@@ -66,6 +68,9 @@ def add(connection: sqlite3.Connection, outcome: Outcome) -> None:
             _step_over(connection, outcome.stream, position)
         return
     position = outcome.positions[-1]
+    if not position.tail:
+        _settle_counts(connection, outcome.stream, outcome.counts)
+        return
     put(connection, outcome.stream, position, position.offset - outcome.counts.bytes, outcome.counts)
 
 
@@ -135,13 +140,16 @@ def settled(totals: dict[str, int]) -> Counts:
 
 def settle(connection: sqlite3.Connection, stream: str, ranges: Sequence[Range]) -> None:
     """Drop these ranges and keep their sums."""
-    counts = total(ranges)
-    for name in (*COUNTED, "bytes"):
-        progress.add_one(connection, stream, SETTLED + name, getattr(counts, name))
+    _settle_counts(connection, stream, total(ranges))
     connection.executemany(
         "DELETE FROM ranges WHERE stream = ? AND file_id = ? AND epoch = ? AND start = ?",
         [(stream, each.file_id, each.epoch, each.start) for each in ranges],
     )
+
+
+def _settle_counts(connection: sqlite3.Connection, stream: str, counts: Counts) -> None:
+    for name in (*COUNTED, "bytes"):
+        progress.add_one(connection, stream, SETTLED + name, getattr(counts, name))
 
 
 def settle_files(connection: sqlite3.Connection, stream: str, file_ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a correct configuration would still be refused for at the start: files of sinks and calendars, looked at now."""
+"""What a correct configuration would still be refused for at the start: files of plugins and calendars, as of now."""
 
 from __future__ import annotations
 
@@ -19,22 +19,28 @@ if TYPE_CHECKING:
     from monitor.core.suppress_config import SuppressConfig
 
 
-SECRETS = ("secret_file", "token_file", "password_file", "urls_file", "key_file")
+SECRETS = ("secret_file", "token_file", "password_file", "urls_file", "key_file", "credentials_file", "nkey_file")
 """Options that name a file for the daemon's eyes alone."""
 
 
 def read_files(config: Config) -> Iterator[tuple[Path, str]]:
-    """Every file that the sinks in use and the calendars of the rules name, with the key that names it."""
+    """Every file that sources, the sinks in use and the calendars of the rules name, with the key that names it."""
+    for name, stream in config.streams.items():
+        yield from _named_files(stream.source, ("streams", name, "source"))
     for name, sink in _used_sinks(config):
-        for option, value in sink.options:
-            if option.endswith("_file") and value is not None:
-                yield Path(value), dotted(("sinks", name, sink.kind, option))
+        yield from _named_files(sink, ("sinks", name))
         for program in getattr(sink.options, "argv", [])[:1]:
             if program.startswith("/"):
                 yield Path(program), dotted(("sinks", name, sink.kind, "argv"))
     for rule, key_path in _calendar_rules(config):
         if rule.calendar is not None:
             yield rule.calendar, key_path
+
+
+def _named_files(plugin: Plugin, key_path: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    for option, value in plugin.options:
+        if option.endswith("_file") and value is not None:
+            yield Path(value), dotted((*key_path, plugin.kind, option))
 
 
 def closed_files(config: Config) -> Iterator[Problem]:

@@ -18,8 +18,8 @@ import monitor
 from monitor.core.clock import Clock
 from monitor.core.delivery import GoneError, RefusedError, RetryLaterError
 from monitor.core.errors import AemonitorError, UnavailableError
+from monitor.core.tls import tls_context
 from monitor.sinks._http_options import HttpOptions
-from monitor.sinks._tls import tls_context
 
 if TYPE_CHECKING:
     from monitor.sinks._http_exchange import Exchange

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.core.errors import DataError
-from monitor.sinks._secrets import read_secret
-from monitor.sinks._tls import TlsOptions
+from monitor.core.secrets import read_secret
+from monitor.core.tls import TlsOptions
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

@@ -17,14 +17,14 @@ from monitor.core.errors import AemonitorError, DataError, UnavailableError
 from monitor.core.extras import require
 from monitor.core.printable import printable
 from monitor.core.protocols import Sink
+from monitor.core.secrets import read_secret
 from monitor.core.strict import StrictModel
+from monitor.core.tls import TlsOptions, tls_context
 from monitor.sinks._apprise_process import NO_URL_STATUS, Task
 from monitor.sinks._apprise_told import Told, told
 from monitor.sinks._formats import delivery_id
 from monitor.sinks._http_options import Proxy, Url
 from monitor.sinks._process import Ended, run
-from monitor.sinks._secrets import read_secret
-from monitor.sinks._tls import TlsOptions, tls_context
 
 EXAMPLE = """\
 urls_file: apprise.urls   # one URL a line, such as mailtos://user:password@mail.example.net?to=oncall@example.net

@@ -13,11 +13,11 @@ from pydantic import AfterValidator, Field, model_validator
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.delivery import RefusedError
 from monitor.core.protocols import Sink
+from monitor.core.tls import TlsOptions, tls_context
 from monitor.sinks._datagrams import Datagrams
 from monitor.sinks._formats import DESCRIPTION, FORMATS, Format
 from monitor.sinks._syslog_message import LEAST_BYTES, message
 from monitor.sinks._syslog_stream import Stream
-from monitor.sinks._tls import TlsOptions, tls_context
 
 EXAMPLE = """\
 address: tcp://127.0.0.1:601   # or tls://logs.example.net:6514, udp://127.0.0.1:514, unix:///dev/log

@@ -14,10 +14,10 @@ from pydantic import Field
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import AemonitorError, DataError, UnavailableError
 from monitor.core.protocols import Sink
+from monitor.core.secrets import read_secret
 from monitor.sinks._formats import DESCRIPTION, FORMATS, Format, delivery_id
 from monitor.sinks._http import Receiver
 from monitor.sinks._http_options import HttpOptions, Url
-from monitor.sinks._secrets import read_secret
 
 EXAMPLE = """\
 url: https://example.net/hook

@@ -6,6 +6,7 @@ the two ``wait`` methods, which are the receiving thread's.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
@@ -45,6 +46,7 @@ class Inbox(Generic[Receipt]):
         self._waiting: deque[_Item[Receipt]] = deque()
         self._waiting_bytes = 0
         self._handed: deque[_Item[Receipt]] = deque()  # read, not durable
+        self._taken: dict[str, tuple[int, int]] = {}  # by origin: the epoch, and up to which number it was read
         self._durable: list[Receipt] = []
         self._closed = False
 
@@ -57,6 +59,12 @@ class Inbox(Generic[Receipt]):
             self._waiting.append(_Item(messages, receipt, size))
             self._waiting_bytes += size
         self._wake()
+
+    @property
+    def held_bytes(self) -> int:
+        """Received and not read."""
+        with self._changed:
+            return self._waiting_bytes
 
     @property
     def full(self) -> bool:
@@ -85,6 +93,16 @@ class Inbox(Generic[Receipt]):
             self._changed.notify_all()
             return [item.receipt for item in gone]
 
+    def taken(self, file_id: str) -> tuple[int, int] | None:
+        """The epoch, and up to which number the origin was read by now, durable or not; None: nothing of it."""
+        with self._changed:
+            return self._taken.get(file_id)
+
+    def holds(self, file_id: str) -> bool:
+        """Whether anything of the origin waits to be read, or to become durable."""
+        with self._changed:
+            return any(item.messages.origin.file_id == file_id for item in (*self._waiting, *self._handed))
+
     def wait_until_durable(self, file_ids: Collection[str], timeout_seconds: float) -> bool:
         """Wait until all that was read of these origins is durable; False if it is not after the timeout."""
 
@@ -96,19 +114,24 @@ class Inbox(Generic[Receipt]):
 
     # -- the reader --------------------------------------------------------------------------------------------
 
-    def take(self, budget_bytes: int) -> list[Messages]:
+    def take(self, budget_bytes: int, most_flying: float = math.inf) -> list[Messages]:
         """The next batches, about so many bytes but at least one; none for no bytes.
+
+        None either while ``most_flying`` messages, or more, are read and not durable.
 
         One that comes again out of turn waits until nothing of its origin is on the way: what is told as committed is a
         number, and with two batches up to the same one it would not be clear which of them is meant.
         """
         taken: list[Messages] = []
         with self._changed:
-            while self._waiting and budget_bytes > 0 and self._in_turn(self._waiting[0]):
+            flying = sum(len(item.messages.payloads) for item in self._handed)
+            while self._waiting and budget_bytes > 0 and flying < most_flying and self._in_turn(self._waiting[0]):
                 item = self._waiting.popleft()
+                flying += len(item.messages.payloads)
                 self._waiting_bytes -= item.size
                 budget_bytes -= max(1, item.size)
                 self._handed.append(item)
+                self._note(item)
                 taken.append(item.messages)
             if taken:
                 self._changed.notify_all()
@@ -141,6 +164,11 @@ class Inbox(Generic[Receipt]):
         """Whether nothing waits to be read."""
         with self._changed:
             return not self._waiting
+
+    def _note(self, item: _Item[Receipt]) -> None:
+        origin = item.messages.origin
+        place = origin.epoch, item.messages.next_number
+        self._taken[origin.file_id] = max(place, self._taken.get(origin.file_id, place))
 
     def _in_turn(self, item: _Item[Receipt]) -> bool:
         return not any(

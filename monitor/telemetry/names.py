@@ -18,7 +18,7 @@ COMMIT_BOUNDS = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 """Seconds: a commit takes 0.2 ms on a quiet disk, 4 ms with fsync, and seconds when the disk is in trouble."""
 
 ROTATION_KINDS = ("rename", "copytruncate", "truncate", "recreate", "symlink")
-RESET_REASONS = ("head", "marker", "shrunk", "misaligned")
+RESET_REASONS = ("head", "marker", "shrunk", "misaligned", "recreated")
 ABANDON_REASONS = (
     "max_rotated_files",
     "max_pinned_bytes",
@@ -80,12 +80,17 @@ METRICS: tuple[Metric, ...] = (
         ("tail_bytes_read_total", "stream", "Bytes of the input that were dealt with and committed."),
         ("stage_seconds_total", "stream stage", "Time spent in each stage of the data path."),
         ("rotations_total", "stream kind", "Files found rotated, by the way it was done."),
-        ("identity_resets_total", "stream reason", "Files that proved to be other ones and are read from their start."),
+        (
+            "identity_resets_total",
+            "stream reason",
+            "Files and topics that proved to be other ones; they are read anew.",
+        ),
         ("identity_adoptions_total", "stream", "Copies and moved files in which reading went on where it had come to."),
         ("copies_ignored_total", "stream", "Files passed over because they repeat another one that is there, too."),
         ("abandoned_bytes_total", "stream reason", "Bytes that existed and will never be read."),
         ("file_errors_total", "stream reason", "Failed attempts to open or read a file, by errno; they are repeated."),
         ("source_disconnections_total", "stream", "How often a broker was lost, or not reached; it is tried again."),
+        ("source_lost_records_total", "stream", "Messages that the broker deleted before they were read."),
         ("paused_seconds_total", "stream", "Time in which reading was paused."),
         ("model_refusals_total", "stream", "Published models that were not loaded; the previous one stays in use."),
         (

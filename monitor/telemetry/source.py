@@ -10,6 +10,7 @@ from monitor.telemetry.store import Store
 
 PLAIN = (
     "source_disconnections_total",
+    "source_lost_records_total",
     "tail_lag_bytes",
     "files_open",
     "files_tracked",
@@ -98,6 +99,11 @@ class SourceTelemetry:
             self._store.set(0, "source_connected", self.name)
             self._store.add(1, "source_disconnections_total", self.name)
         self._events.warning("source_disconnected", stream=self.name, place=place, message=reason)
+
+    def records_lost(self, place: str, count: int) -> None:
+        with self._store.lock:
+            self._store.add(count, "source_lost_records_total", self.name)
+        self._events.error("records_lost", stream=self.name, records=count, place=place)
 
     def lag_records(self, behind: int) -> None:
         with self._store.lock:

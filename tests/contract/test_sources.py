@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from monitor import plugins
 from monitor.core.clock import ManualClock
+from monitor.core.errors import ConfigError
+from monitor.core.message_options import CUTTING, MessageOptions
 from monitor.core.protocols import SourceContext
 from monitor.core.records import Chunk
 from monitor.core.strict import StrictModel
@@ -34,16 +36,26 @@ def give_descriptor(_path: Path, fd: int) -> Given:
 BUILT_FOR_TESTS = {"file_tail": give_file, "stdin": give_descriptor}
 """How each kind is given some bytes: its options and the keyword arguments of ``build``."""
 
+KINDS = plugins.kinds("sources")
+OF_MESSAGES = [kind for kind in KINDS if issubclass(plugins.options_model("sources", kind), MessageOptions)]
+"""Those that are handed whole messages, by a broker of which each needs its own: they have tests of their own."""
 
-@pytest.fixture(params=plugins.kinds("sources"))
+
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind not in OF_MESSAGES])
+def of_bytes(request: pytest.FixtureRequest) -> str:
     if request.param not in BUILT_FOR_TESTS:
         pytest.fail(f"say in {__file__} how a source of kind {request.param} is given bytes to read")
     return str(request.param)
 
 
 @pytest.fixture
-def source(kind: str, tmp_path: Path) -> Iterator[Any]:
+def source(of_bytes: str, tmp_path: Path) -> Iterator[Any]:
+    kind = of_bytes
     path = tmp_path / "input"
     path.write_bytes(TEXT)
     fd = os.open(path, os.O_RDONLY)
@@ -76,6 +88,30 @@ def test_options_are_strict_documented_and_exemplified(kind: str) -> None:
 
 def test_the_docstring_begins_with_a_line_for_the_documentation(kind: str) -> None:
     assert plugins.summary("sources", kind).endswith(".")
+
+
+@pytest.mark.parametrize("kind", OF_MESSAGES)
+def test_a_source_of_messages_says_what_it_reads(kind: str) -> None:
+    module = plugins.module("sources", kind)
+
+    assert module.Config.model_validate(yaml.safe_load(module.EXAMPLE)).places
+
+
+@pytest.mark.parametrize("kind", OF_MESSAGES)
+@pytest.mark.parametrize(
+    ("option", "value"), [("delimiter", '";"'), ("multiline", "{start: x}"), ("force_flush_after_seconds", "1.0")]
+)
+def test_what_cuts_bytes_is_refused_for_messages_where_it_stands(kind: str, option: str, value: str) -> None:
+    example = yaml.safe_dump({kind: yaml.safe_load(plugins.module("sources", kind).EXAMPLE)}, default_flow_style=True)
+    text = (
+        "streams:\n  web:\n    parser: json_lines\n    features: {a: numeric}\n"
+        f"    input:\n      {option}: {value}\n    source: {' '.join(example.split())}\n"
+    )
+    message = rf"x\.yaml:6:7: streams\.web\.input\.{option}: .*{kind}.* each is one record.*; leave .*{option}.* out"
+
+    assert option in CUTTING
+    with pytest.raises(ConfigError, match=message):
+        plugins.load_config_text(text, "x.yaml", {})
 
 
 @pytest.mark.parametrize("budget_bytes", [1 << 20, 1000, 13])

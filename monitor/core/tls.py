@@ -1,4 +1,4 @@
-"""The options of TLS, for every sink that speaks it: who is trusted, and what proves who sends."""
+"""The options of TLS, for all that speaks it: who is trusted, and what proves who asks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from monitor.core.strict import StrictModel
 
 
 class TlsOptions(StrictModel):
-    """Whom to trust, and what proves who sends."""
+    """Whom to trust, and what proves who asks."""
 
     ca_file: str | None = Field(
-        default=None, description="Certificates (PEM) of those who may vouch for the receiver, instead of the system's."
+        default=None,
+        description="Certificates (PEM) of those who may vouch for the other side, instead of the system's.",
     )
     cert_file: str | None = Field(
-        default=None, description="A certificate (PEM) that proves to the receiver who sends; may hold its key as well."
+        default=None,
+        description="A certificate (PEM) that proves to the other side who asks; may hold its key as well.",
     )
     key_file: str | None = Field(default=None, description="The key of this certificate, where it stands by itself.")
 
@@ -31,7 +33,7 @@ class TlsOptions(StrictModel):
 
 
 def tls_context(options: TlsOptions) -> ssl.SSLContext:
-    """What decides whom to trust, and what proves who sends.
+    """What decides whom to trust, and what proves who asks.
 
     Raises:
         NoInputError, PermissionDeniedError, DataError: a file that is named is not there or holds no certificate.
