@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PING_SECONDS = 10
 """A server that is silent for two of these is given up."""
 
+CLOSE_SECONDS = 1.0
 FAR = "expected an address such as nats://nats.example.net:4222, or tls:// where it must be encrypted"
 
 
@@ -38,8 +41,8 @@ def _server(text: str) -> str:
 class NatsOptions(TlsOptions):
     """Where the servers are, and what proves to them who we are. Secrets are read from files, for each connection."""
 
-    servers: tuple[Annotated[str, AfterValidator(_server)], ...] = Field(
-        default=("nats://127.0.0.1:4222",),
+    servers: list[Annotated[str, AfterValidator(_server)]] = Field(
+        default=["nats://127.0.0.1:4222"],
         min_length=1,
         description="Servers of one cluster (`nats://HOST:PORT`, or `tls://` where it must be encrypted); the next one "
         "is tried when one cannot be reached.",
@@ -74,12 +77,12 @@ class Connector:
         self._options = options
         self._name = name
         self._tls = _tls(options)
-        self._tried = 0
+        self._tried = -1
         self._proof()
 
     @property
     def place(self) -> str:
-        """The server that is tried next, or was reached, for a person."""
+        """The server that was tried last, for a person."""
         return self._options.servers[self._tried % len(self._options.servers)]
 
     async def connect(self, lost: Callable[[str], None]) -> Client:
@@ -89,27 +92,30 @@ class Connector:
             nats.errors.Error, OSError, TimeoutError: it cannot be reached, or does not know us.
             AemonitorError: see the class.
         """
-        import nats
         from nats.aio.client import Client
 
-        client = Client()
-        seen: list[str] = []
+        client, reached, seen = Client(), False, list[str]()
+        self._tried += 1
 
         async def failed(error: Exception) -> None:
+            if not reached:
+                raise error  # else the library would try the same server again, for minutes
             seen.append(reason(error))
 
         async def closed() -> None:
             lost(seen[-1] if seen else "the connection was closed")
 
+        seconds = self._options.timeout_seconds
+        attempt = client.connect(
+            self.place, name=self._name, allow_reconnect=False, connect_timeout=max(1, int(seconds)), error_cb=failed,
+            ping_interval=PING_SECONDS, max_outstanding_pings=2, closed_cb=closed, tls=self._tls, **self._proof(),
+        )  # fmt: skip
         try:
-            await client.connect(
-                self.place, name=self._name, allow_reconnect=False, connect_timeout=self._options.timeout_seconds,  # type: ignore[arg-type]
-                ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=failed, closed_cb=closed, tls=self._tls,
-                **self._proof(),
-            )  # fmt: skip
-        except (nats.errors.Error, OSError, TimeoutError):
-            self._tried += 1
+            await asyncio.wait_for(attempt, seconds)
+        except BaseException:
+            await hang_up(client)
             raise
+        reached = True
         return client
 
     def _proof(self) -> dict[str, Any]:
@@ -125,6 +131,12 @@ class Connector:
             with reading(options.credentials_file, "file (credentials_file)"), open(options.credentials_file, "rb"):  # noqa: PTH123 - only whether it can be opened
                 return {"user_credentials": options.credentials_file}
         return {}
+
+
+async def hang_up(client: Client) -> None:
+    """Close a connection, whatever state it is in; that of a handshake that failed would be waited for for ever."""
+    with suppress(Exception):
+        await asyncio.wait_for(client.close(), CLOSE_SECONDS)
 
 
 def reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.core import backoff
 from monitor.core.accounting import Counts, Outcome
 from monitor.core.backoff import Backoff
 from monitor.core.clock import ManualClock
