@@ -48,8 +48,8 @@ class Mosquitto:
             self.process.kill()
             self.process.wait()
 
-    def connect(self, session: Session | None = None) -> Connection:
-        return Connector(self.options, SystemClock()).connect("test", session)
+    def connect(self, session: Session | None = None, client_id: str = "test") -> Connection:
+        return Connector(self.options, SystemClock()).connect(client_id, session)
 
     def publish(self, *payloads: bytes, topic: str = "plant/north", qos: int = 1, retain: bool = False) -> None:
         """Each is with the broker when this returns."""

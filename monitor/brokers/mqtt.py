@@ -116,8 +116,8 @@ class Connector:
         return connection
 
     def _client(self, client_id: str, session: Session | None) -> Client:
-        from paho.mqtt.client import Client, MQTTProtocolVersion
-        from paho.mqtt.enums import CallbackAPIVersion
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
         newest = self.options.version == NEWEST
         client = Client(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -81,8 +82,14 @@ class Mqtt:
 
         connection.client.on_publish = answered
         packets = [connection.client.publish(self._config.topic, self._write(line), qos=1).mid for line in alerts]
-        connection.serve_until(lambda: len(answers) == len(packets), self._config.timeout_seconds)
-        refused = [number for number, packet in enumerate(packets) if answers[packet].is_failure]
-        if refused[:1] == [0]:
+        broken: UnavailableError | None = None
+        try:
+            connection.serve_until(lambda: len(answers) == len(packets), self._config.timeout_seconds)
+        except UnavailableError as error:
+            broken = error
+        taken = list(takewhile(lambda packet: packet in answers and not answers[packet].is_failure, packets))
+        if not taken and packets[0] in answers:
             raise UnavailableError(f"the broker does not take {self._config.topic}: {answers[packets[0]]}")
-        return refused[0] if refused else len(packets)
+        if not taken and broken is not None:
+            raise broken
+        return len(taken)

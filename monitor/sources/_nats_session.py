@@ -172,7 +172,7 @@ class Session:
 
         config = self._config
         try:
-            info = await self._manager.consumer_info(config.stream, config.consumer)
+            info: ConsumerInfo = await self._manager.consumer_info(config.stream, config.consumer)
         except NotFoundError:
             policy = DeliverPolicy.NEW if config.start_at == "end" else DeliverPolicy.ALL
             wanted = ConsumerConfig(

@@ -166,6 +166,7 @@ def test_a_topic_that_is_shorter_has_fewer_fields() -> None:
     assert json.loads(TopicFields(["plant", "site"], None).added("plant", b"{}")) == {"plant": "plant"}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a socket that the library forgets
 def test_a_password_from_a_file_over_tls(tmp_path: Path) -> None:
     import subprocess
 
@@ -181,7 +182,7 @@ def test_a_password_from_a_file_over_tls(tmp_path: Path) -> None:
         f"certfile {tmp_path}/server.pem\nkeyfile {tmp_path}/server.pem\n"
         f"allow_anonymous false\npassword_file {tmp_path}/users"
     )
-    known = {"username": "anna", "ca_file": str(tmp_path / "ca.pem")}
+    known: dict[str, Any] = {"username": "anna", "ca_file": str(tmp_path / "ca.pem")}
     with mosquitto(tmp_path, settings, password_file=str(tmp_path / "password"), **known) as broker:
         received = connected(opened(broker, password_file=str(tmp_path / "password"), **known))
         broker.publish(*FIRST)

@@ -24,7 +24,7 @@ ALERTS = [msgspec.json.encode(alert(number)) for number in range(5)]
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[NatsServer]:
     with nats_server(tmp_path, "max_payload: 65536") as running:
-        running.ask(lambda stream: stream.add_stream(name="ALERTS", subjects=["alerts.>"], max_msgs=7, discard="new"))  # type: ignore[arg-type]
+        running.ask(lambda stream: stream.add_stream(name="ALERTS", subjects=["alerts.>"], max_msgs=7, discard="new"))
         yield running
 
 

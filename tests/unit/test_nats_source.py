@@ -200,7 +200,7 @@ def test_a_password_from_a_file_over_tls(tmp_path: Path) -> None:
     with nats_server(tmp_path, settings, user="anna", password="sesame", tls=trusted) as server:
         server.make_stream()
         server.publish(*FIRST)
-        options = {"ca_file": str(tmp_path / "ca.pem"), "username": "anna"}
+        options: dict[str, Any] = {"ca_file": str(tmp_path / "ca.pem"), "username": "anna"}
         received = opened(server, once=True, password_file=str(tmp_path / "password"), **options)
         received.until_exhausted()
         received.source.close()
