@@ -12,10 +12,12 @@ from monitor.core.errors import AemonitorError
 from monitor.ledger import Ledger
 from tests.e2e.broker_faults import FAULT_EVERY, TIMES, Sender, kill_in_turn, site_reading
 from tests.e2e.support import Site, wait_for
-from tests.e2e.traffic import line, stamped
+from tests.e2e.traffic import BACKLOG_SECONDS, line, stamped
 from tests.mosquitto import Mosquitto, mosquitto, publish
 
 CHUNK = 20
+PAUSE_SECONDS = 0.2
+"""mosquitto writes all that waits to the disk at each change, so that a backlog makes it slow."""
 AGAIN = 200
 """mosquitto writes what it has to the disk a moment after it said that it has it: a kill takes the last of it, and so
 whoever publishes says these again."""
@@ -52,11 +54,11 @@ def test_no_message_is_lost_over_kills_of_daemon_and_broker(tmp_path: Path, mode
         source = f"{{mqtt: {{server: '{broker.url}', client_id: monitor, topics: ['plant/#']}}}}"
         site = site_reading(tmp_path / "site", models, source)
         keep_session(broker)
-        sender = Sender(Publisher(broker).send)
+        sender = Sender(Publisher(broker).send, PAUSE_SECONDS)
         try:
             kill_in_turn(site, broker, sender, times)
             expected = set(range(0, sender.written, FAULT_EVERY))
-            wait_for(lambda: told(site).keys() >= expected, "every fault to be told")
+            wait_for(lambda: told(site).keys() >= expected, "every fault to be told", BACKLOG_SECONDS)
             assert site.stop(within_seconds=60) == 0
         finally:
             site.close()

@@ -28,7 +28,9 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 def opened(broker: Mosquitto, **options: Any) -> mqtt.Mqtt:
-    return mqtt.Mqtt(mqtt.Config(**{"server": broker.url, "topic": "alerts/web", **options}), SystemClock())
+    return mqtt.Mqtt(
+        mqtt.Config.model_validate({"server": broker.url, "topic": "alerts/web", **options}), SystemClock()
+    )
 
 
 @pytest.mark.parametrize("version", [5, "3.1.1"])

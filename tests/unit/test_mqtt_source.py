@@ -27,7 +27,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 def opened(broker: Mosquitto, ledger: Ledger | None = None, *, once: bool = False, **options: Any) -> Received:
-    given = {"server": broker.url, "client_id": "monitor", "topics": ["plant/#"], **options}
+    given: dict[str, Any] = {"server": broker.url, "client_id": "monitor", "topics": ["plant/#"], **options}
     return Received(mqtt, ledger, once=once, **given)
 
 
@@ -62,7 +62,7 @@ def test_what_is_published_while_nobody_is_there_waits_in_the_session(broker: Mo
 
 @VERSIONS
 def test_what_was_not_committed_when_it_was_killed_comes_again(broker: Mosquitto, version: Any) -> None:
-    options = {"server": broker.url, "client_id": "monitor", "topics": ["plant/#"], "version": version}
+    options: dict[str, Any] = {"server": broker.url, "client_id": "monitor", "topics": ["plant/#"], "version": version}
     connected(opened(broker, version=version)).source.close()
     broker.publish(*FIRST)
     killed("mqtt", 10, **options)
@@ -212,4 +212,4 @@ def test_a_password_from_a_file_over_tls(tmp_path: Path) -> None:
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        mqtt.Config(**{"client_id": "monitor", "topics": ["plant/#"], **options})
+        mqtt.Config.model_validate({"client_id": "monitor", "topics": ["plant/#"], **options})

@@ -29,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 
 
 def opened(server: NatsServer, **options: Any) -> nats.Nats:
-    return nats.Nats(nats.Config(**{"servers": [server.url], "subject": SUBJECT, **options}))
+    return nats.Nats(nats.Config.model_validate({"servers": [server.url], "subject": SUBJECT, **options}))
 
 
 def stored(server: NatsServer) -> list[bytes]:

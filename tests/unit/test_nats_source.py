@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 
 
 def opened(server: NatsServer, ledger: Ledger | None = None, *, once: bool = False, **options: Any) -> Received:
-    given = {"servers": [server.url], "stream": STREAM, "ack_wait_seconds": 1.0, **options}
+    given: dict[str, Any] = {"servers": [server.url], "stream": STREAM, "ack_wait_seconds": 1.0, **options}
     return Received(nats, ledger, once=once, **given)
 
 
@@ -230,7 +230,7 @@ def test_a_password_from_a_file_over_tls(tmp_path: Path) -> None:
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        nats.Config(**{"stream": STREAM, **options})
+        nats.Config.model_validate({"stream": STREAM, **options})
 
 
 def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_over_tls_only_whom_somebody_vouches_for(tmp_path: Path) -> None:
     for context in (known, unknown):
         authority.configure_trust(context)
     authority.issue_cert("sender.example.net").configure_cert(known)
-    options = {"cert_file": str(tmp_path / "server.pem"), "client_ca_file": str(tmp_path / "ca.pem")}
+    options: dict[str, Any] = {"cert_file": str(tmp_path / "server.pem"), "client_ca_file": str(tmp_path / "ca.pem")}
     with closing(Listening("tls", **options)) as listening:
         where = ("127.0.0.1", listening.port["tls"])
         with (
