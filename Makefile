@@ -64,7 +64,7 @@ bench-quality: $(BENCH_READY)  ## detection quality on labelled sets, against we
 
 install:  ## for the whole machine: program, user, directories, units; PREFIX=/usr/local DESTDIR=
 	$(SYSTEM_PYTHON) -m venv --clear $(LIBRARY)
-	$(LIBRARY)/bin/python -m pip install --quiet --constraint constraints.txt '.[analysis,apprise,calendar,kafka]'
+	$(LIBRARY)/bin/python -m pip install --quiet --constraint constraints.txt '.[analysis,apprise,calendar,kafka,mqtt,nats]'
 	deploy/relocate.sh $(LIBRARY) $(PREFIX)/lib/aemonitor
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sfn ../lib/aemonitor/bin/aemonitor $(DESTDIR)$(PREFIX)/bin/aemonitor

@@ -8,11 +8,12 @@ from typing import Protocol
 
 import msgspec
 
+from monitor.core.backoff import Backoff
 from monitor.core.clock import DAY_SECONDS, Clock, SystemClock
 from monitor.core.delivery import GoneError, PartlyDeliveredError, RefusedError, RetryLaterError
 from monitor.core.errors import UnavailableError
 from monitor.core.protocols import RepeatingSink
-from monitor.runtime.patience import Backoff, Refusals
+from monitor.runtime.patience import Refusals
 from monitor.runtime.plan import SinkPlan
 from monitor.telemetry import Telemetry
 

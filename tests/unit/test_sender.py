@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from monitor.core import backoff
 from monitor.core.accounting import Counts, Outcome
+from monitor.core.backoff import Backoff
 from monitor.core.clock import ManualClock
 from monitor.core.delivery import GoneError, PartlyDeliveredError, RefusedError, RetryLaterError
 from monitor.core.errors import UnavailableError
 from monitor.core.protocols import Sink
 from monitor.ledger import Ledger
-from monitor.runtime import patience
-from monitor.runtime.patience import Backoff, Refusals
+from monitor.runtime.patience import Refusals
 from monitor.runtime.plan import SinkPlan
 from monitor.runtime.sender import LAST_ROUND_SECONDS, LONGEST_FIRING_SECONDS, MOST_FIRING, Outbox, Sender
 from monitor.telemetry import Telemetry
@@ -106,8 +107,8 @@ class ForgetfulSink(ScriptedSink):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes none: what is tested is the order of things."""
-    monkeypatch.setattr(patience, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(patience, "LONGEST_RETRY_SECONDS", 0.002)
+    monkeypatch.setattr(backoff, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(backoff, "LONGEST_RETRY_SECONDS", 0.002)
 
 
 @pytest.fixture
@@ -408,14 +409,14 @@ def test_an_end_without_a_start_tells_nothing_again(start: Start) -> None:
 
 def test_waits_double_up_to_a_limit_and_begin_anew_after_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    backoff = Backoff(chance=lambda: 0.0)
+    waiting = Backoff(chance=lambda: 0.0)
 
-    waits = [backoff.seconds() for _ in range(10)]
-    backoff.reset()
+    waits = [waiting.seconds() for _ in range(10)]
+    waiting.reset()
 
     assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
-    assert backoff.seconds() == 0.2
-    assert backoff.seconds(at_least=5.0) == 5.0
+    assert waiting.seconds() == 0.2
+    assert waiting.seconds(at_least=5.0) == 5.0
 
 
 def test_chance_makes_a_wait_up_to_half_shorter() -> None:
