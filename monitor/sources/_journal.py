@@ -101,6 +101,7 @@ class Journal(Receiving[str]):
         """One child, from its beginning to its end."""
         begin = [f"--cursor={self._cursor}"] if self._cursor else []
         end = [] if self._once else ["--follow"]
+        said = ""
         child = subprocess.Popen([*self._program, *begin, *end], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert child.stdout is not None  # noqa: S101 - it was asked for
         assert child.stderr is not None  # noqa: S101 - it was asked for
