@@ -42,8 +42,8 @@ class Udp:
     async def receive(self, most: int, seconds: float) -> list[tuple[bytes, str]]:
         """Datagrams with the addresses that they come from; none after so long."""
         loop = asyncio.get_running_loop()
-        readable = loop.create_future()
-        loop.add_reader(self._socket, lambda: readable.done() or readable.set_result(None))
+        readable: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._socket, _done, readable)
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(readable, seconds)
@@ -66,3 +66,8 @@ class Udp:
                         (self._lost,) = struct.unpack("I", value[:4])
                 found.append((data, peer[0]))
         return found
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
