@@ -324,7 +324,7 @@ def test_with_tls_only_a_broker_that_is_vouched_for_is_read(encrypted: Broker, t
 def test_a_password_that_is_wrong_is_told_and_not_shown(running: Broker, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("sesame")
-    options = {"username": "ops", "password_file": str(password), "mechanism": "SCRAM-SHA-256"}
+    options: dict[str, Any] = {"username": "ops", "password_file": str(password), "mechanism": "SCRAM-SHA-256"}
     with reading(running, "any", **options) as read:
         wait_for(lambda: bool(read.events.connections), "a word on it", 60)
 
