@@ -44,7 +44,8 @@ def member(root: Path, models: Path, running: Broker) -> Site:
     source = next(line for line in config.splitlines() if line.startswith("    source:"))
     kafka = (
         f"    source: {{kafka: {{brokers: ['{running.address}'], topics: [{TOPIC}], group: {GROUP}, "
-        f"session_timeout_seconds: {SESSION_SECONDS}, properties: {{socket.timeout.ms: 3000, max.poll.interval.ms: 40000}}}}}}"
+        f"session_timeout_seconds: {SESSION_SECONDS}, "
+        "properties: {socket.timeout.ms: 3000, max.poll.interval.ms: 40000}}}"
     )
     config = config.replace(source, kafka).replace("sinks: [file]", "sinks: [file, bus]")
     site.config.write_text(f"{config}  bus: {{kafka: {{brokers: ['{running.address}'], topic: {ALERTS}}}}}\n")
