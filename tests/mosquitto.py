@@ -18,7 +18,6 @@ CONFIG = """
 listener {port} 127.0.0.1
 persistence true
 persistence_location {root}/
-autosave_on_changes true
 autosave_interval 1
 max_queued_messages 0
 """

@@ -125,8 +125,8 @@ class Journal(Receiving[str]):
         """Until it ends, or we are to."""
         unfinished, expected = b"", self._cursor
         while not self._closing:
-            wanted: list[int | Wake] = [self._wake] if self._inbox.full else [output, self._wake]
-            readable, _, _ = select.select(wanted, [], [], IDLE_SECONDS)
+            wanted = [] if self._inbox.full else [output]
+            readable, _, _ = select.select([*wanted, self._wake.fileno()], [], [], IDLE_SECONDS)
             self._wake.clear()
             if output not in readable:
                 continue

@@ -42,11 +42,11 @@ class Udp:
     async def receive(self, most: int, seconds: float) -> list[tuple[bytes, str]]:
         """Datagrams with the addresses that they come from; none after so long."""
         loop = asyncio.get_running_loop()
-        readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._socket, _done, readable)
+        readable = asyncio.Event()
+        loop.add_reader(self._socket, readable.set)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(readable, seconds)
+                await asyncio.wait_for(readable.wait(), seconds)
         finally:
             loop.remove_reader(self._socket)
         return self._read(most)
@@ -66,8 +66,3 @@ class Udp:
                         (self._lost,) = struct.unpack("I", value[:4])
                 found.append((data, peer[0]))
         return found
-
-
-def _done(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -17,9 +17,8 @@ from tests.mosquitto import Mosquitto, mosquitto, publish
 
 CHUNK = 20
 PAUSE_SECONDS = 0.2
-"""mosquitto writes all that waits to the disk at each change, so that a backlog makes it slow."""
-AGAIN = 200
-"""mosquitto writes what it has to the disk a moment after it said that it has it: a kill takes the last of it, and so
+AGAIN = 500
+"""mosquitto writes what it has to the disk every second here: a kill takes the last of what it said it has, and so
 whoever publishes says these again."""
 
 
