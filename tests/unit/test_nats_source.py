@@ -102,7 +102,7 @@ def test_another_daemon_gets_what_one_does_not_finish(server: NatsServer) -> Non
     other.until_exhausted()
     other.source.close()
 
-    assert other.read == one.read
+    assert sorted(other.read) == sorted(one.read)  # in which order they are given back, the server decides
     assert {*other.origins} == {*one.origins}
 
 
