@@ -12,30 +12,36 @@ from contextlib import contextmanager, suppress
 @contextmanager
 def tls_front(port: int, context: ssl.SSLContext, server_port: int) -> Iterator[None]:
     """Whoever connects to ``port`` on this machine with TLS is connected to ``server_port``, meanwhile."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
+    loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):
             to_read, to_write = await asyncio.open_connection("127.0.0.1", server_port)
-            await asyncio.gather(_copied(reader, to_write), _copied(to_read, writer))
+            try:
+                await asyncio.gather(_copied(reader, to_write), _copied(to_read, writer))
+            finally:
+                to_write.transport.abort()
+        writer.transport.abort()
 
-    async def begin() -> asyncio.Server:
-        return await asyncio.start_server(served, "127.0.0.1", port, ssl=context)
-
-    async def end() -> None:
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    async def run() -> None:
+        server = await asyncio.start_server(served, "127.0.0.1", port, ssl=context)
+        ready.set()
+        await over.wait()
+        server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the next round
 
-    server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    assert ready.wait(60)
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(server.close)
-        asyncio.run_coroutine_threadsafe(end(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        loop.call_soon_threadsafe(over.set)
+        thread.join(60)
         loop.close()
 
 

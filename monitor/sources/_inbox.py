@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from monitor.core.accounting import Position
-from monitor.core.records import Messages
+from monitor.core.records import Messages, Origin
 
 Receipt = TypeVar("Receipt")
 """What the receiving thread needs to acknowledge a batch."""
@@ -175,3 +175,21 @@ class Inbox(Generic[Receipt]):
             other.place == item.place and other.messages.next_number >= item.messages.next_number
             for other in self._handed
         )
+
+
+def joined(batches: Sequence[Messages], most: int) -> list[Messages]:
+    """The same messages in fewer batches, of at most so many: those of one origin share what a batch costs.
+
+    What was taken together is committed together, so each receipt becomes durable as before.
+    """
+    made: list[Messages] = []
+    last: dict[Origin, int] = {}
+    for batch in batches:
+        at = last.get(batch.origin)
+        if at is None or len(made[at].payloads) + len(batch.payloads) > most:
+            last[batch.origin] = len(made)
+            made.append(batch)
+        else:
+            payloads, numbers = [*made[at].payloads, *batch.payloads], [*made[at].numbers, *batch.numbers]
+            made[at] = Messages(batch.origin, payloads, numbers, batch.next_number)
+    return made

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from monitor.core.protocols import SourceEvents
 
-PROBE_SECONDS = 1.0
+PROBE_SECONDS = 5.0
 """How long brokers may take to answer who they are, when there is a doubt."""
 
 

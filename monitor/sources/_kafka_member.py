@@ -112,6 +112,7 @@ class Member:
         consumer = Consumer(told)
         try:
             self._subscribe(consumer)
+            self._due = time.monotonic() + COMMIT_SECONDS  # by then it has said why, if no broker can be reached
             while not self._closing.is_set():
                 self._turn(consumer)
                 if self._partitions:

@@ -16,7 +16,7 @@ from monitor.core.protocols import SourceContext
 from monitor.core.records import Messages
 from monitor.core.regexes import demand_re2
 from monitor.core.strict import StrictModel
-from monitor.sources._inbox import Inbox
+from monitor.sources._inbox import Inbox, joined
 from monitor.sources._kafka_partition import Receipt
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class Kafka:
 
     def __init__(self, member: Member, inbox: Inbox[Receipt], max_records: int) -> None:
         self._member = member
+        self._max_records = max_records
         self._most_flying = BATCHES_FLYING * max_records
         self._inbox = inbox
         member.start()
@@ -162,7 +163,8 @@ class Kafka:
         if self._member.failure is not None:
             raise self._member.failure
         # What flies has to land before a partition can be given up, so there is no more of it than keeps all busy.
-        return self._inbox.take(budget_bytes, self._most_flying)
+        taken = self._inbox.take(budget_bytes, self._most_flying)
+        return joined(taken, self._max_records)
 
     def sightings(self) -> list[Position]:
         """Where partitions were begun of which nothing was known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.core.accounting import Position
 from monitor.core.records import Messages, Origin
-from monitor.sources._inbox import Inbox
+from monitor.sources._inbox import Inbox, joined
 
 A, B = Origin("a", 0, "a"), Origin("b", 0, "b")
 
@@ -83,3 +83,14 @@ def test_closed_it_lets_nobody_wait() -> None:
     assert not box.wait_for_room(60.0)
     assert not box.wait_until_durable({"a"}, 60.0)
     assert box.empty
+
+
+def test_batches_of_one_origin_are_joined_up_to_a_number_and_each_receipt_comes() -> None:
+    box = inbox(batch(A, 0), batch(B, 0), batch(A, 2), batch(A, 4))
+
+    first, other, last = joined(box.take(1000), 4)
+    box.committed(Position(A, 4, b""))
+
+    assert (first.origin, first.numbers, first.next_number, len(first.payloads)) == (A, [0, 1, 2, 3], 4, 4)
+    assert (other, last) == (batch(B, 0), batch(A, 4))
+    assert box.durable() == ["a0", "a2"]

@@ -117,7 +117,7 @@ def test_once_reads_every_partition_to_its_end_in_order(running: Broker) -> None
         assert [number for each in mine for number in each.numbers] == list(range(len(range(part, 1000, 3))))
         assert {each.origin.file_id.partition("@")[0] for each in mine} == {f"kafka:ends/{part}"}
     assert running.committed(topic, topic, 3) == [334, 333, 333]
-    assert read.events.connections == [(running.address, "")]
+    assert read.events.connections[-1] == (running.address, "")
 
 
 def test_once_ends_where_a_partition_is_empty(running: Broker) -> None:
