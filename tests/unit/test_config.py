@@ -115,6 +115,7 @@ def test_defaults_fill_a_minimal_configuration() -> None:
         "max_batch_records": 8192,
         "queue_bytes": 8_388_608,
         "max_record_bytes": 262_144,
+        "gather_milliseconds": 25,
         "on_overload": "block",
         "sample_one_in": 10,
     }
