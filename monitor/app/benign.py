@@ -15,6 +15,7 @@ from monitor.app.bursts import bursts
 from monitor.app.compose import build_ingest, learned_fields, read_input
 from monitor.app.feedback import Feedback
 from monitor.app.kept import Kept
+from monitor.app.spread import Share, beside, parsed
 from monitor.core.arrays import I64, Bools
 from monitor.core.arrow import pa
 from monitor.core.config import Config, StreamConfig
@@ -22,8 +23,9 @@ from monitor.core.errors import NoInputError
 from monitor.core.groups import by_key
 from monitor.core.printable import printable
 from monitor.core.progress import Progress
-from monitor.core.records import HEADER, Origin, RecordBatch
+from monitor.core.records import HEADER, Origin, RawBatch, RecordBatch
 from monitor.core.rows import places_only
+from monitor.engines.engine import Engine
 from monitor.plugins import resolve_state_dir
 from monitor.plugins.matching import matches, patterns
 from monitor.reservoir.columns import KEY, SCORE, TIME, numbers, records_of
@@ -36,7 +38,13 @@ FIRST_OF_FILES = 1 << 32
 
 
 def benign(
-    config: Config, name: str, stream: StreamConfig, inputs: Sequence[Path], kept: Kept, progress: Progress
+    config: Config,
+    name: str,
+    stream: StreamConfig,
+    inputs: Sequence[Path],
+    kept: Kept,
+    progress: Progress,
+    engine: Engine | None = None,
 ) -> Iterator[RecordBatch]:
     """Parsed batches in the order of event time: of the given files and of the sample.
 
@@ -46,11 +54,12 @@ def benign(
     Raises:
         NoInputError: there is nothing to read.
         StateError, PermissionDeniedError: what people said cannot be read.
+        UsageError, UnavailableError: the engine's workers cannot read it, or die of it.
     """
     feedback = Feedback.of(resolve_state_dir(config, os.environ), name, stream)
     paths = list(inputs) if inputs or kept.days else source_files(name, stream)
     sampled = _sampled(stream, kept, feedback)
-    others = (feedback.benign(), _read(config, name, stream, paths, feedback, progress))
+    others = (feedback.benign(), _read(_parsed(config, name, paths, engine), name, feedback, progress))
     if kept.needed and kept.days:
         sampled, others = _in_stretches(kept, sampled), (_alone(others[0]), _by_key(others[1]))
     return heapq.merge((records for records, _ in sampled), *others, key=_begins)
@@ -164,14 +173,27 @@ def _following(batch: RecordBatch, stretches: I64) -> RecordBatch:
 
 
 def _read(
-    config: Config, name: str, stream: StreamConfig, paths: Sequence[Path], feedback: Feedback, progress: Progress
+    batches: Iterable[tuple[RawBatch, RecordBatch]], name: str, feedback: Feedback, progress: Progress
 ) -> Iterator[RecordBatch]:
+    read = 0
+    for raw, records in batches:
+        read += len(raw)
+        progress(f"{name}: reading", read, 0, "")
+        yield _without(records, feedback.anomalies(raw))
+
+
+def _parsed(
+    config: Config, name: str, paths: Sequence[Path], engine: Engine | None
+) -> Iterator[tuple[RawBatch, RecordBatch]]:
+    """Each batch of the files, by this process or by the engine's workers."""
+    stream = config.streams[name]
+    if engine is not None:
+        for raw, records in beside(engine, Share(config, name), parsed, paths):
+            yield raw, replace(records, raw=raw)
+        return
     ingest = build_ingest(stream, learned_fields(stream))
-    records = 0
     for raw in read_input(config, stream, paths):
-        records += len(raw)
-        progress(f"{name}: reading", records, 0, "")
-        yield _without(ingest.parse(raw), feedback.anomalies(raw))
+        yield raw, ingest.parse(raw)
 
 
 def _without(records: RecordBatch, rows: Bools) -> RecordBatch:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from monitor.app.compose import build_parser
 from monitor.app.offline import Offline
-from monitor.app.score import Part, part
+from monitor.app.parts import Part, part
 from monitor.core.arrays import I64, Column
 from monitor.core.columns import convert
 from monitor.core.progress import Progress

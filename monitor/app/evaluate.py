@@ -24,6 +24,7 @@ from monitor.core.progress import Progress
 from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import parse_times
+from monitor.engines.engine import Engine
 from monitor.ingest.reading import Ingest
 from monitor.reporting.assessment import Choice, Subject, assess
 from monitor.reporting.corruption import SAMPLE_RECORDS, Limits, Plan, Sample, check_plan, sweep
@@ -63,6 +64,7 @@ class Request:
     faults: tuple[str, ...] = ()  # to plant; none: nothing is planted
     resamples: int = 1000
     seed: int = 1
+    engine: Engine | None = None  # whose workers read and score
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def evaluate_files(
     for option, share in (("--max-fpr", request.max_fpr), ("--rate", request.rate)):
         if share is not None and math.isnan(share):
             raise UsageError(f"{option}: nan is not a share; use 0.001, say")
-    offline = open_offline(config_path, stream)
+    offline = open_offline(config_path, stream, request.engine)
     plan = Plan(request.kinds, request.corrupt_features, request.noise)
     check_plan(offline.pipeline.features, plan)
     bootstrap = Bootstrap(request.resamples, request.seed)

@@ -11,31 +11,23 @@ import signal
 import threading
 from functools import cache
 
-import pyarrow as pa
-
 from monitor.app.compose import load_pipeline
 from monitor.app.pipeline import Pipeline
 from monitor.app.prepared import Prepared
+from monitor.app.worker import settled
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config
 from monitor.core.records import RawBatch
-from monitor.model import backend
-from monitor.runtime.memory import keep_freed_memory, leave_pandas_out, settle_garbage_collector
 
 _config: Config
 
 
 def begin(config: Config) -> None:
-    """Once in each helping process. A network on a GPU is the daemon's to compute."""
+    """Once in each helping process."""
     global _config  # noqa: PLW0603 - a process has no other place
-    _config = config.model_copy(update={"device": "cpu"})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon, which ends its helpers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    keep_freed_memory()
-    leave_pandas_out()
-    backend.settle(config.backend)
-    pa.set_cpu_count(1)
-    settle_garbage_collector()
+    _config = settled(config)
 
 
 def prepare(stream: str, version: str, raw: RawBatch, *, scored: bool) -> Prepared:

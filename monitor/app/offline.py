@@ -14,11 +14,15 @@ from monitor.app.alerting import Scored
 from monitor.app.compose import load_pipeline, read_input
 from monitor.app.line_numbers import LineNumbers
 from monitor.app.pipeline import Pipeline
+from monitor.app.prepared import Prepared
+from monitor.app.spread import Share, beside, prepared
 from monitor.app.streams import chosen_streams
 from monitor.core.clock import SystemClock
 from monitor.core.config import Config
 from monitor.core.errors import UsageError
 from monitor.core.progress import Progress
+from monitor.core.records import RawBatch
+from monitor.engines.engine import Engine
 from monitor.plugins import load_config
 
 
@@ -69,29 +73,43 @@ def standard_input() -> IO[bytes] | None:
 
 
 class Offline:
-    """One stream's published model, applied to files."""
+    """One stream's published model, applied to files: by this process, or with an engine by its workers as well."""
 
-    def __init__(self, config: Config, stream: str, pipeline: Pipeline) -> None:
+    def __init__(self, config: Config, stream: str, pipeline: Pipeline, engine: Engine | None = None) -> None:
         self.config = config
         self.stream = stream
         self.pipeline = pipeline
+        self.engine = engine
 
     def batches(self, inputs: Sequence[Path], progress: Progress, what: str = "scoring") -> Iterator[OfflineBatch]:
         """Every record of the files, in the order of the input; also those that cannot be parsed (``ok`` is False).
 
         Raises:
             NoInputError, PermissionDeniedError, DataError: a file cannot be read.
+            UsageError, UnavailableError: the engine's workers cannot read it, or die of it.
         """
         lines = LineNumbers()
         done = 0
-        for raw in read_input(self.config, self.config.streams[self.stream], inputs, standard_input()):
+        for raw, part in self._prepared(inputs):
             first = lines.first(raw)
             done += len(raw)
             progress(what, done, 0, "")
-            yield OfflineBatch(self.pipeline.score(raw), first)
+            yield OfflineBatch(self.pipeline.score(raw, part), first)
+
+    @property
+    def share(self) -> Share:
+        """What a worker has to know."""
+        return Share(self.config, self.stream, self.pipeline.bundle.version)
+
+    def _prepared(self, inputs: Sequence[Path]) -> Iterator[tuple[RawBatch, Prepared | None]]:
+        if self.engine is not None:
+            yield from beside(self.engine, self.share, prepared, inputs)
+            return
+        for raw in read_input(self.config, self.config.streams[self.stream], inputs, standard_input()):
+            yield raw, None
 
 
-def open_offline(config_path: Path, stream: str | None) -> Offline:
+def open_offline(config_path: Path, stream: str | None, engine: Engine | None = None) -> Offline:
     """The named stream's current model; without a name the configuration must have one stream only.
 
     Raises:
@@ -103,4 +121,4 @@ def open_offline(config_path: Path, stream: str | None) -> Offline:
     if len(chosen) > 1:
         raise UsageError(f"say which stream's model scores with --stream: {', '.join(chosen)}")
     name = next(iter(chosen))
-    return Offline(config, name, load_pipeline(config, name, SystemClock()))
+    return Offline(config, name, load_pipeline(config, name, SystemClock()), engine)

@@ -148,11 +148,17 @@ class Pipeline:
                 reasons[name] = reason
         return reasons
 
-    def score(self, raw: RawBatch) -> Scored:
-        """Parse, encode and score; nothing is counted."""
-        records = self.ingest.parse(raw)
-        matrix = self.features.encode(records)
-        scores = self._averaged(records, self.scorer.score(matrix))
+    @property
+    def in_order(self) -> bool:
+        """Whether what becomes of a record depends on those before it."""
+        return self.features.remembers or self.averaging.length > 1 or isinstance(self.decider, Adaptation)
+
+    def score(self, raw: RawBatch, prepared: Prepared | None = None) -> Scored:
+        """Parse, encode and score what was not prepared of it elsewhere; nothing is counted."""
+        prepared = prepared.unpacked(raw) if prepared else self.prepare(raw)
+        records = prepared.records
+        matrix = prepared.matrix or self.features.encode(records)
+        scores = self._averaged(records, prepared.scores or self.scorer.score(matrix))
         return Scored(records, matrix, scores, self.decider.limits(scores.scores, records.ok))
 
     def explain(self, scored: Scored, rows: I64) -> tuple[Alert, ...]:

@@ -31,6 +31,7 @@ from monitor.core.errors import AemonitorError
 from monitor.core.progress import Progress
 from monitor.core.records import RecordBatch
 from monitor.deciding.pace import Pace
+from monitor.engines.engine import Engine
 from monitor.model.device import choose_device
 from monitor.model.history import Epoch
 from monitor.plugins import load_config, resolve_state_dir
@@ -54,6 +55,7 @@ class Request:
     max_seconds: float | None = None
     dry_run: bool = False
     force: bool = False
+    engine: Engine | None = None  # whose workers read the inputs
 
 
 def retrain_streams(config_path: Path, request: Request, progress: Progress) -> list[Outcome]:
@@ -91,7 +93,7 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     told = told_records(state_dir, name, stream, kept.period) if len(kept) and not kept.needed else None
     device, message = choose_device(config.device)
     places = Places(request.max_records)
-    batches = benign(config, name, stream, request.inputs, kept, progress)
+    batches = benign(config, name, stream, request.inputs, kept, progress, request.engine)
     silence = LearnedSilence(stream, clock, sampled=len(kept) > 0)
     records, read, unparsed = gather(silence.watch(places.watch(batches)), request.max_records)
     judging = Judging(stream.score, stream.alert, told)

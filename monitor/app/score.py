@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.app.offline import Offline, OfflineBatch
-from monitor.app.pipeline import count
+from monitor.app.parts import LINE, Part, part, parts
 from monitor.core.arrays import F64, Bools, Column
 from monitor.core.progress import Progress
 from monitor.scoring.l1 import L1Scorer, squared_errors
@@ -20,27 +20,13 @@ OPTIONAL = ("summary", "reason")
 """Columns of ``scores`` that few records have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What became of one batch: rows to write (a ``pyarrow.Table``) and the counts for the last line on stderr.
-
-    Lines that are column headers are no records: they have no row and are not counted.
-    """
-
-    table: Any
-    records: int
-    anomalies: int
-    unparsed: int
-
-
 def scores(offline: Offline, inputs: Sequence[Path], progress: Progress, *, squared: bool = False) -> Iterator[Part]:
     """Score and error of every record, batch by batch, in the order of the input; at least one part.
 
     A record that crosses the threshold has the sentence of its alert, one that cannot be parsed the reason and no
     score. ``squared`` adds squared errors, which cost another pass.
     """
-    for batch in offline.batches(inputs, progress):
-        yield part(batch, _score_table(offline, batch, squared=squared))
+    yield from parts(offline, inputs, progress, partial(_scored, squared=squared))
     yield Part(_empty_scores(squared=squared), 0, 0, 0)
 
 
@@ -50,17 +36,12 @@ def latents(offline: Offline, inputs: Sequence[Path], progress: Progress) -> Ite
     The score and the hidden state of a record that cannot be parsed are missing.
     """
     width = offline.pipeline.bundle.contents.module.latent_width
-    for batch in offline.batches(inputs, progress):
-        records = batch.scored.records
-        hidden = offline.pipeline.scorer.latent(batch.scored.matrix.values).astype(np.float64)
-        columns = places(batch) | {"score": known(batch.scored.scores.scores, records.ok)}
-        columns |= {f"latent_{k + 1}": known(hidden[:, k], records.ok) for k in range(width)}
-        yield part(batch, pa.table(columns))
+    yield from parts(offline, inputs, progress, _hidden)
     names = {"score": pa.float64()} | {f"latent_{k + 1}": pa.float64() for k in range(width)}
     yield Part(pa.schema(PLACES | names).empty_table(), 0, 0, 0)
 
 
-PLACES = {"file": pa.string(), "line": pa.int64()}
+PLACES = {"file": pa.string(), LINE: pa.int64()}
 """The columns of ``places``."""
 
 
@@ -69,7 +50,7 @@ def places(batch: OfflineBatch) -> dict[str, Column]:
     count = len(batch.scored.records)
     path = path_text(batch.scored.records.raw.origin.path)
     lines = np.arange(batch.first_line, batch.first_line + count, dtype=np.int64)
-    return {"file": pa.repeat(pa.scalar(path, pa.string()), count), "line": pa.array(lines)}
+    return {"file": pa.repeat(pa.scalar(path, pa.string()), count), LINE: pa.array(lines)}
 
 
 def path_text(path: str) -> str:
@@ -86,23 +67,20 @@ def known(values: F64, ok: Bools) -> Column:
     return pa.array(values, mask=~ok)
 
 
-def part(batch: OfflineBatch, table: Any) -> Part:
-    """A table of all rows of a batch without its headers, and the counts."""
-    headers, counts = batch.scored.records.headers, count(batch.scored.records)
-    return Part(
-        table=table.filter(pa.array(~headers)) if headers.any() else table,
-        records=counts.read - counts.filtered,
-        anomalies=len(batch.scored.alerting),
-        unparsed=counts.unparsed,
-    )
-
-
 def mean_squared(scorer: L1Scorer, errors: F64) -> F64:
     """Squared errors divided by the number of columns that the network reads."""
     return errors / max(1, scorer.layout.width)
 
 
-def _score_table(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Any:
+def _hidden(offline: Offline, batch: OfflineBatch) -> Part:
+    records = batch.scored.records
+    hidden = offline.pipeline.scorer.latent(batch.scored.matrix.values).astype(np.float64)
+    columns = places(batch) | {"score": known(batch.scored.scores.scores, records.ok)}
+    columns |= {f"latent_{k + 1}": known(hidden[:, k], records.ok) for k in range(hidden.shape[1])}
+    return part(batch, pa.table(columns))
+
+
+def _scored(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Part:
     scored, pipeline, alerting = batch.scored, offline.pipeline, batch.scored.alerting
     records, results = scored.records, scored.scores
     columns = places(batch)
@@ -119,7 +97,7 @@ def _score_table(offline: Offline, batch: OfflineBatch, *, squared: bool) -> Any
     columns["alert"] = pa.array(crossed)
     columns["summary"] = _sparse(len(records), dict(zip(alerting.tolist(), sentences, strict=True)))
     columns["reason"] = _sparse(len(records), dict(records.reasons))
-    return pa.table(columns)
+    return part(batch, pa.table(columns))
 
 
 def _sparse(count: int, texts: dict[int, str]) -> Column:

@@ -10,8 +10,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from monitor.cli.options import NoiseRange, config_option
+from monitor.cli.options import NoiseRange, config_option, engine_options
 from monitor.core.errors import UsageError
+from monitor.engines.choice import EngineChoice
 from monitor.faults.kinds import KINDS as FAULT_KINDS
 from monitor.reporting.kinds import KINDS
 
@@ -123,6 +124,7 @@ def _some_of(kinds: Sequence[str]) -> Callable[[click.Context, click.Option, Seq
     help="Write tables (CSV, JSON), plots (PNG, SVG) and one HTML page there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@engine_options
 def command(
     config: Path,
     inputs: tuple[Path, ...],
@@ -130,10 +132,12 @@ def command(
     stream: str | None,
     report: Path | None,
     as_json: bool,
+    engine: EngineChoice,
     **request: Any,  # the options that are named as the fields of Request
 ) -> None:
     """Compare the scores of INPUT files (- is standard input) with their labels; nothing is stored or learned."""
     from monitor.app.evaluate import Request, evaluate_files, write_report
+    from monitor.app.inputs import named
     from monitor.cli.progress import progress_bars
     from monitor.reporting import tables
     from monitor.reporting.output_file import directory_for_results
@@ -141,8 +145,8 @@ def command(
     if report is None and click.get_current_context().get_parameter_source("top") is ParameterSource.COMMANDLINE:
         raise UsageError("--top draws images in the report: it goes with --report DIR")
     with nullcontext() if report is None else directory_for_results(report):
-        with progress_bars() as progress:
-            evaluated = evaluate_files(config, stream, inputs, Request(**request), progress)
+        with engine.opened() as workers, progress_bars() as progress:
+            evaluated = evaluate_files(config, stream, named(inputs), Request(**request, engine=workers), progress)
         if as_json:
             click.echo(tables.as_json(evaluated.evaluation))
         else:

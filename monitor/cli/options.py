@@ -6,10 +6,13 @@ import math
 import os
 import re
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from monitor.engines.choice import INLINE, KINDS, EngineChoice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,6 +27,34 @@ def config_option(command: Command) -> Command:
         help="The configuration; - is standard input; default: $AEMONITOR_CONFIG, then /etc/aemonitor/aemonitor.yaml.",
     )
     return option(command)
+
+
+def engine_options(command: Command) -> Command:
+    """``--engine``, ``--workers`` and ``--address``, handed to the command as ``engine: EngineChoice``."""
+
+    @wraps(command)
+    def collected(*values: Any, engine: str, workers: int | None, address: str | None, **others: Any) -> Any:
+        return command(*values, engine=EngineChoice(engine, workers, address), **others)
+
+    options = (
+        click.option(
+            "--engine",
+            type=click.Choice(KINDS),
+            default=INLINE,
+            show_default=True,
+            help="Who works: this process, several on this machine, or a Ray cluster. The results are the same.",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(min=1), metavar="N", help="How many work at once; default: one a core."
+        ),
+        click.option(
+            "--address", metavar="ADDRESS", help="Of the Ray cluster; default: one of our own, on this machine."
+        ),
+    )
+    made: Any = collected
+    for option in reversed(options):
+        made = option(made)
+    return made  # type: ignore[no-any-return]
 
 
 def _chosen(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from monitor.cli import config_option
+from monitor.cli.options import config_option, engine_options
+from monitor.engines.choice import EngineChoice
 
 
 @click.command("retrain", short_help="Train on benign records and publish the model.")
@@ -43,19 +44,29 @@ from monitor.cli import config_option
 @click.option("--force", is_flag=True, help="Publish also a model that a gate refuses.")
 @click.option("--dry-run", is_flag=True, help="Train and report, but publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(config: Path, metrics_file: Path | None, *, as_json: bool, **asked: Any) -> None:
+@engine_options
+def command(
+    config: Path,
+    inputs: tuple[Path, ...],
+    *,
+    metrics_file: Path | None,
+    as_json: bool,
+    engine: EngineChoice,
+    **asked: Any,
+) -> None:
     """Train on benign data only and publish a bundle that a running daemon takes up by itself.
 
     Before that it has to pass the gates: among others it must find planted faults as well as the model in use, keep
     its promise on the newest day, and be loaded by a fresh process. Exit code 75 says that one was not passed; what was
     in use then stays.
     """
+    from monitor.app.inputs import named
     from monitor.app.retrain import Request, retrain_streams
     from monitor.app.retrain_report import Report, check_published
     from monitor.cli.progress import progress_bars
 
-    with progress_bars(milestones=True) as progress:
-        outcomes = retrain_streams(config, Request(**asked), progress)
+    with engine.opened() as workers, progress_bars(milestones=True) as progress:
+        outcomes = retrain_streams(config, Request(inputs=named(inputs), engine=workers, **asked), progress)
     if metrics_file:
         from monitor.app.retrain_metrics import write_metrics
 

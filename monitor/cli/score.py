@@ -12,10 +12,11 @@ from typing import IO, TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from monitor.cli import config_option
 from monitor.cli.exits import ExitCode
+from monitor.cli.options import config_option, engine_options
 from monitor.core.errors import UsageError
 from monitor.core.names import quoted
+from monitor.engines.choice import EngineChoice
 
 if TYPE_CHECKING:
     from monitor.app.offline import Offline
@@ -142,21 +143,34 @@ def _one_of(before: str = "") -> str:
     "--label-field", default="label", show_default=True, metavar="FIELD", help="The field with the label, for titles."
 )
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 3 if any record is above the threshold.")
-def command(config: Path, stream: str | None, *, fail_on_anomaly: bool, **options: object) -> None:
+@engine_options
+def command(
+    config: Path,
+    inputs: tuple[Path, ...],
+    *,
+    stream: str | None,
+    engine: EngineChoice,
+    fail_on_anomaly: bool,
+    **options: object,
+) -> None:
     """Print a score for every record of INPUT files (- is standard input), in their order.
+
+    INPUT may be a pattern, in quotes; files may be compressed, or Parquet for a stream of JSON.
 
     On a terminal --top and --lowest print a table, and draw the first image; anywhere else, or with --format, rows.
     """
+    from monitor.app.inputs import named
     from monitor.app.offline import open_offline
     from monitor.reporting.output_file import check_place
 
     default = click.get_current_context().get_parameter_source("label_field") is ParameterSource.DEFAULT
-    asked = Options(**options, label_wanted=not default)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - click checked them
+    asked = Options(named(inputs), **options, label_wanted=not default)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - click checked them
     asked.check()
     for path in filter(None, (asked.path, asked.images)):
         check_place(path)
-    offline = open_offline(config, stream)
-    records, anomalies, unparsed = _rank(offline, asked) if asked.ranked else _write_all(offline, asked)
+    with engine.opened() as workers:
+        offline = open_offline(config, stream, workers)
+        records, anomalies, unparsed = _rank(offline, asked) if asked.ranked else _write_all(offline, asked)
     others = f", {unparsed:,} not parsed" if unparsed else ""
     click.echo(f"{records:,} records, {anomalies:,} above the threshold{others}", err=True)
     if fail_on_anomaly and anomalies:

@@ -11,8 +11,8 @@ import hashlib
 import io
 import lzma
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -28,6 +28,7 @@ from monitor.core.redaction import Redaction
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import check, parse_times
 from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, PLAIN, Framer
+from monitor.ingest.parquet import MAGIC, ParquetLines
 
 
 class Readable(Protocol):
@@ -136,8 +137,8 @@ def read_files(
     """Framed records of whole files, one file after the other.
 
     ``-`` is ``stdin`` (the process's own when None; it is read to its end and not closed). Files compressed by gzip,
-    bzip2 or xz are known by their first bytes, whatever they are called, and unpacked block by block; offsets count
-    unpacked bytes.
+    bzip2 or xz are known by their first bytes, whatever they are called, and unpacked block by block; so is Parquet,
+    to lines of JSON. Offsets count unpacked bytes.
 
     Raises:
         NoInputError: a file does not exist, or is a directory.
@@ -170,7 +171,7 @@ def read_stream(
 
 def _chunks(stream: Readable, path: str) -> Iterator[Chunk]:
     """Blocks of ``BLOCK_BYTES``, the last one shorter, and a final empty one: the same whatever they are packed in."""
-    origin = Origin(file_id=_file_id(path), epoch=0, path=path)
+    origin = Origin(file_id=file_id(path), epoch=0, path=path)
     offset = 0
     while data := stream.read(BLOCK_BYTES):
         if offset == 0:
@@ -180,7 +181,7 @@ def _chunks(stream: Readable, path: str) -> Iterator[Chunk]:
     yield Chunk(origin, offset, b"", final=True)
 
 
-def _file_id(path: str) -> str:
+def file_id(path: str) -> str:
     """The same for the same path, wherever the command is called from."""
     name = STDIN if path == STDIN else str(Path(path).absolute())
     return hashlib.blake2b(name.encode("utf-8", errors="surrogateescape"), digest_size=16).hexdigest()
@@ -199,15 +200,27 @@ def opened(path: str) -> Generator[Peekable, None, None]:
     """
     with reading(path), ExitStack() as closing:
         plain = own_stdin() if path == STDIN else closing.enter_context(Path(path).open("rb"))
-        head = plain.peek(10)[:10]
-        if head.startswith(b"\x1f\x8b"):
-            yield closing.enter_context(gzip.GzipFile(fileobj=plain))
-        elif head.startswith(b"BZh") and head[4:] == b"1AY&SY":
-            yield closing.enter_context(bz2.BZ2File(plain))
-        elif head.startswith(b"\xfd7zXZ\0"):
-            yield closing.enter_context(lzma.LZMAFile(plain))
-        else:
-            yield plain
+        unpack = _unpacker(plain)
+        yield closing.enter_context(unpack(plain)) if unpack else plain
+
+
+def is_packed(file: io.BufferedReader) -> bool:
+    """Whether a file, just opened, is other than it is read as."""
+    return _unpacker(file) is not None
+
+
+def _unpacker(file: io.BufferedReader) -> Callable[[io.BufferedReader], AbstractContextManager[Peekable]] | None:
+    """What reads a file of its kind, told by its first bytes; None where it is read as it is."""
+    head = file.peek(10)[:10]
+    if head.startswith(b"\x1f\x8b"):
+        return lambda packed: gzip.GzipFile(fileobj=packed)
+    if head.startswith(b"BZh") and head[4:] == b"1AY&SY":
+        return bz2.BZ2File
+    if head.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMAFile
+    if head.startswith(MAGIC):
+        return lambda packed: io.BufferedReader(ParquetLines(packed))
+    return None
 
 
 def own_stdin() -> io.BufferedReader:

@@ -1,0 +1,72 @@
+"""Ray, https://www.ray.io: a cluster, or this machine alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from monitor.core.errors import UnavailableError
+from monitor.core.extras import require
+from monitor.engines.engine import TRIES, Item, Result, Window
+
+HERE = "local"
+"""The address that starts a Ray of our own, which ends with the command."""
+
+
+class Ray:
+    """Tasks of one core each. Every node has aemonitor installed, and sees the files by the paths they have here.
+
+    Args:
+        workers: how many work at once; None: as many as there are cores.
+        address: of the cluster, ``HERE`` for this machine alone; see ``ray.init``.
+
+    Raises:
+        UnavailableError: Ray is not installed, or there is no cluster at the address.
+    """
+
+    def __init__(self, workers: int | None = None, address: str = HERE) -> None:
+        require("ray", "ray")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # whoever hid a GPU meant it
+        import ray
+
+        own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        try:
+            ray.init(address, logging_level="ERROR", log_to_driver=False, **(own if address == HERE else {}))
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UnavailableError(f"--address {address}: no Ray there: {error}") from error
+        self.workers = workers or int(ray.cluster_resources().get("CPU", 1))
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        sent = ray.put(work)
+        task = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_call)
+        window: Window[Item, Any] = Window(items, partial(task.remote, sent), 2 * self.workers)
+        while (reference := window.oldest()) is not None:
+            try:
+                result: Result = ray.get(reference)
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayError as error:
+                raise UnavailableError(f"Ray could not work on {window.tasks[0][0]}: {error}") from error
+            window.tasks.popleft()
+            yield result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import ray
+
+        ray.shutdown()
+
+
+def _call(work: Callable[[Item], Result], item: Item) -> Result:
+    return work(item)
