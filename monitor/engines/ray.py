@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -35,17 +36,17 @@ class Ray:
 
         own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
-            ray.init(address, logging_level="ERROR", log_to_driver=False, **(own if address == HERE else {}))
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **(own if address == HERE else {}))
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UnavailableError(f"--address {address}: no Ray there: {error}") from error
-        self.workers = workers or int(ray.cluster_resources().get("CPU", 1))
+        self.workers = workers or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         sent = ray.put(work)
-        task = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_call)
+        task: Any = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_call)
         window: Window[Item, Any] = Window(items, partial(task.remote, sent), 2 * self.workers)
         while (reference := window.oldest()) is not None:
             try:
