@@ -2,7 +2,7 @@
 
 One line in so many is a fault; its alert carries the moment the line was written.
 
-Usage: python benches/latency.py [--rate 1000] [--seconds 30] [--fault-every 100]
+Usage: python benches/latency.py [--rate 1000] [--seconds 30] [--fault-every 100] [--gather 25] [--method blend|l1]
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ OUT = Path(__file__).resolve().parent.parent / "bench-out" / "latency"
 CONFIG = """server: {{listen: none}}
 state_dir: {out}/state
 device: cpu
+limits: {{gather_milliseconds: {gather}}}
 streams:
   bench:
     source: {{file_tail: {{include: ['{out}/app.log']}}}}
     parser: json_lines
     features: {{level: numeric, mode: categorical}}
     model: {{epochs: 20}}
+    score: {{method: {method}}}
     alert: {{tell: records}}
     sinks: [file]
 sinks:
@@ -77,14 +79,18 @@ def main() -> None:
     options.add_argument("--rate", type=int, default=1000)
     options.add_argument("--seconds", type=int, default=30)
     options.add_argument("--fault-every", type=int, default=100)
+    options.add_argument("--gather", type=int, default=25, help="milliseconds")
+    options.add_argument("--method", default="blend", choices=["blend", "l1"])
     given = options.parse_args()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     config = OUT / "aemonitor.yaml"
-    config.write_text(CONFIG.format(out=OUT))
+    config.write_text(CONFIG.format(out=OUT, gather=given.gather, method=given.method))
     (OUT / "benign.jsonl").write_bytes(b"".join(line(n, faulty=False) for n in range(3000)))
     (OUT / "app.log").touch()
-    subprocess.run(aemonitor("retrain", "-c", str(config), "--input", str(OUT / "benign.jsonl")), check=True)
+    subprocess.run(
+        aemonitor("retrain", "-c", str(config), "--input", str(OUT / "benign.jsonl")), check=True, capture_output=True
+    )
     daemon = subprocess.Popen(aemonitor("run", "-c", str(config)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert daemon.stderr is not None
     while b"started" not in daemon.stderr.readline():
@@ -102,7 +108,7 @@ def main() -> None:
     delays = 1000 * np.array(watcher.delays)
     expected = given.rate * given.seconds // given.fault_every
     print(
-        f"{given.rate} lines/s for {given.seconds} s: {len(delays)} of {expected} alerts, latency ms "
+        f"{given.rate} lines/s for {given.seconds} s, {given.method}, gathered {given.gather} ms: {len(delays)} of {expected} alerts, latency ms "
         f"p50 {np.quantile(delays, 0.5):.1f}, p99 {np.quantile(delays, 0.99):.1f}, max {delays.max():.1f}; "
         f"{100 * cpu / (given.seconds + 1):.1f} % of a core"
     )

@@ -21,6 +21,7 @@ from monitor.sources._departed import Departed
 from monitor.sources._epochs import Closed
 from monitor.sources._examining import Damaged, Early, Want, contents, examined
 from monitor.sources._identity import HEAD_BYTES, Locator, is_evident, known_locator, locator_of
+from monitor.sources._links import places
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._packed import Found, PackedFile
@@ -91,21 +92,23 @@ class Archives:
         homes = self._memory.homes() | set(self._departed.missed_at()) | since.keys() | set(self._undecided.values())
         if self.busy or not homes:
             return
+        logs = {place: home for home in sorted(homes) for place in places(home)}
         found = [
             candidate
-            for directory in {os.path.dirname(home): home for home in sorted(homes)}.values()  # noqa: PTH120 - text here
-            for candidate in self._candidates(directory, directories, homes, since)
+            for directory in dict.fromkeys(map(os.path.dirname, logs))
+            for candidate in self._candidates(directories, directory, logs, since)
         ]
         self._queue.extend(sorted(found, key=lambda candidate: candidate.mtime_ns))
         for candidate in self._queue:
             self._undecide(candidate)
 
     def _candidates(
-        self, beside: str, directories: Directories, homes: set[str], since: Mapping[str, int]
+        self, directories: Directories, directory: str, logs: Mapping[str, str], since: Mapping[str, int]
     ) -> Iterable[Candidate]:
+        """What is packed in a directory of a log; ``logs`` has the path of each by the places where it stands."""
         with suppress(OSError):
-            for path, _ in directories.beside(beside):
-                home = next((home for home in packed_homes(path) if home in homes), None)
+            for path, _ in directories.listed(directory):
+                home = next((logs[place] for place in packed_homes(path) if place in logs), None)
                 if home is not None and self._usable(path):
                     yield from self._candidate(path, home, since)
 

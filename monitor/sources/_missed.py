@@ -6,9 +6,10 @@ import os
 
 from monitor.core.accounting import FileState
 from monitor.sources._identity import TICK_SECONDS, locator_of
+from monitor.sources._links import is_older_part
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opener
-from monitor.sources._siblings import is_compressed, is_rotated_name
+from monitor.sources._siblings import is_compressed
 from monitor.sources._strangers import Names, Stranger
 from monitor.sources._tracker import Tracker
 
@@ -73,7 +74,7 @@ class Missed:
         return round((state.committed_at - TICK_SECONDS - self._names.scan_seconds) * 1e9)
 
     def older_part(self, path: str, home: str) -> Stranger | None:
-        if not is_rotated_name(path, home) or is_compressed(path) or self._names.excluded(path):
+        if not is_older_part(path, home) or is_compressed(path) or self._names.excluded(path):
             return None
         try:
             status = os.stat(path)  # noqa: PTH116 - paths are text here

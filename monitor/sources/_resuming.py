@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 from monitor.core.accounting import FileState
 from monitor.core.protocols import SourceEvents
 from monitor.sources._identity import Locator, is_evident, is_unread, known_locator
+from monitor.sources._links import around, is_older_part
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._scan import Directories
-from monitor.sources._siblings import is_compressed, is_rotated_name
+from monitor.sources._siblings import is_compressed
 from monitor.sources._strangers import Names, Stranger, beside, locator_at
 from monitor.sources._tailed import TailedFile
 from monitor.sources._tracker import Tracker
@@ -42,17 +41,17 @@ class Resumption:
     def find_renamed(self, directories: Directories, now: float) -> None:
         """Remembered files that were rotated while nobody watched: same directory, any name, content as evidence."""
         self.again = False
-        inodes: dict[str, dict[int, str]] = {}
+        inodes: dict[tuple[str, ...], dict[int, str]] = {}
         for state in self._memory.all():
             home = state.origin.path
             if not self._names.wanted(home) or known_locator(state) in self._tracker:
                 continue
-            directory = os.path.dirname(home)  # noqa: PTH120 - paths are text here
-            if directory not in inodes:
-                inodes[directory] = {entry.inode: path for path, entry in beside(home, directories) or ()}
+            directories_of = tuple(around(home))
+            if directories_of not in inodes:
+                inodes[directories_of] = {entry.inode: path for path, entry in beside(home, directories) or ()}
                 self.again = self.again or not directories.settled(home)
-            path = inodes[directory].get(state.origin.inode, home)
-            if path != home and (is_evident(state) or is_rotated_name(path, home)):
+            path = inodes[directories_of].get(state.origin.inode, home)
+            if path != home and (is_evident(state) or is_older_part(path, home)):
                 self._resume_renamed(state, path, now)
 
     def _resume_renamed(self, state: FileState, path: str, now: float) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from monitor.core.clock import Clock
 from monitor.sources._identity import TICK_SECONDS
+from monitor.sources._links import around
 from monitor.sources._patterns import ANY_DEPTH, Part, Pattern, fits_name
 
 
@@ -82,13 +83,16 @@ class Directories:
         return entries
 
     def settled(self, path: str) -> bool:
-        """Whether the directory of ``path`` surely is as it was read: renames may hide a name from a reader."""
-        known = self._known.get(os.path.dirname(path))  # noqa: PTH120 - paths are text here
-        return known is None or known.settled
+        """Whether what is beside ``path`` surely is as it was read: renames may hide a name from a reader."""
+        known = (self._known.get(directory) for directory in around(path))
+        return all(listing is None or listing.settled for listing in known)
 
     def beside(self, path: str) -> list[tuple[str, Entry]]:
-        """What is in the directory of ``path``, with whole paths; OSError when it cannot be read."""
-        directory = os.path.dirname(path)  # noqa: PTH120 - paths are text here
+        """What is in the directories around ``path``, with whole paths; OSError when one cannot be read."""
+        return [found for directory in around(path) for found in self.listed(directory)]
+
+    def listed(self, directory: str) -> list[tuple[str, Entry]]:
+        """What is in a directory, with whole paths; OSError when it cannot be read."""
         return [(os.path.join(directory, entry.name), entry) for entry in self.entries(directory)]  # noqa: PTH118
 
 

@@ -12,10 +12,10 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import Boundary, SourceEvents
 from monitor.sources._epochs import Closed
 from monitor.sources._identity import Locator, difference, locator_of
+from monitor.sources._links import is_older_part
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._packed import PackedFile
 from monitor.sources._scan import Directories, Found
-from monitor.sources._siblings import is_rotated_name
 from monitor.sources._tailed import TailedFile
 
 MAX_FINISHED = 4096
@@ -164,7 +164,7 @@ class Tracker:
         """
         with suppress(OSError):
             for path, entry in self._directories.beside(file.home):
-                may_be = entry.inode == file.locator.inode or is_rotated_name(path, file.home)
+                may_be = entry.inode == file.locator.inode or is_older_part(path, file.home)
                 if may_be and locator_of(status := os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
                     file.named_size = status.st_size
                     return path
@@ -194,7 +194,7 @@ class Tracker:
         if file.ended:
             file.go_on()
             file.quiet_since = now
-            if not (moved or is_rotated_name(opened.path, file.home)):
+            if not (moved or is_older_part(opened.path, file.home)):
                 file.live_at(opened.path)
         return True
 
