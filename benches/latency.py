@@ -108,7 +108,8 @@ def main() -> None:
     delays = 1000 * np.array(watcher.delays)
     expected = given.rate * given.seconds // given.fault_every
     print(
-        f"{given.rate} lines/s for {given.seconds} s, {given.method}, gathered {given.gather} ms: {len(delays)} of {expected} alerts, latency ms "
+        f"{given.rate} lines/s for {given.seconds} s, {given.method}, gathered {given.gather} ms: "
+        f"{len(delays)} of {expected} alerts, latency ms "
         f"p50 {np.quantile(delays, 0.5):.1f}, p99 {np.quantile(delays, 0.99):.1f}, max {delays.max():.1f}; "
         f"{100 * cpu / (given.seconds + 1):.1f} % of a core"
     )
