@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,9 +102,18 @@ WORKLOADS: dict[str, Callable[[np.random.Generator, int], Iterator[str]]] = {
 def write(name: str, path: Path, count: int) -> Path:
     """Write ``count`` lines of a workload unless the file is already there."""
     if not path.exists():
-        random = np.random.default_rng(20260105)
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("w") as out:
-            out.writelines(line + "\n" for line in WORKLOADS[name](random, count))
-        unfinished.rename(path)
+        # A process that is started counts the memory of the one that starts it: that of the caller stays small.
+        maker = multiprocessing.get_context("spawn").Process(target=_write, args=(name, path, count))
+        maker.start()
+        maker.join()
+        if maker.exitcode:
+            raise SystemExit(f"{path} could not be made")
     return path
+
+
+def _write(name: str, path: Path, count: int) -> None:
+    random = np.random.default_rng(20260105)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w") as out:
+        out.writelines(line + "\n" for line in WORKLOADS[name](random, count))
+    unfinished.rename(path)

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +16,19 @@ from monitor.engines.engine import TRIES, Item, Result, Window
 
 HERE = "local"
 """The address that starts a Ray of our own, which ends with the command."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anybody
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # whoever hid a GPU meant it
+}
+"""The environment of any Ray, unless the user has set it otherwise."""
+
+ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # by this name, on every system: all servers listen on the loopback alone
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": token_hex(32),
+}
+"""And of one of our own: whoever can reach a server of Ray may run anything there."""
 
 
 class Ray:
@@ -30,13 +44,13 @@ class Ray:
 
     def __init__(self, workers: int | None = None, address: str = HERE) -> None:
         require("ray", "ray")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # whoever hid a GPU meant it
+        for name, value in (QUIET | ALONE if address == HERE else QUIET).items():
+            os.environ.setdefault(name, value)
         import ray
 
-        own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == HERE else {}
         try:
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **(own if address == HERE else {}))
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UnavailableError(f"--address {address}: no Ray there: {error}") from error
         self.workers = workers or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]

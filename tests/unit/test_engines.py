@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from monitor.core.errors import DataError, UnavailableError, UsageError
 from monitor.engines.choice import EngineChoice
 from monitor.engines.engine import Engine
+from monitor.engines.ray import Ray
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -80,6 +82,15 @@ def test_work_that_kills_every_worker_is_given_up(engine: Engine) -> None:
 def test_what_is_wrong_with_the_data_is_told_as_it_is(engine: Engine) -> None:
     with pytest.raises(DataError, match=r"^record 2 cannot be read$"):
         list(engine.map(refused, range(4)))
+
+
+def test_nobody_else_can_reach_the_workers(engine: Engine) -> None:
+    assert list(engine.map(doubled, range(2))) == [0, 2]
+    family = psutil.Process().children(recursive=True)
+    places = [connection.laddr.ip for each in family for connection in each.net_connections("inet")]
+
+    assert all(place in {"127.0.0.1", "::1", "::ffff:127.0.0.1"} for place in places), places
+    assert places or not isinstance(engine, Ray)
 
 
 @pytest.mark.parametrize(
