@@ -19,7 +19,9 @@ def framed(messages: Messages, max_bytes: int, encoding: str) -> RawBatch:
     """
     charset = Charset(encoding, LINE_FEED, messages.payloads[0])
     ending = charset.delimiter
-    whole = [_record(each, charset) for each in messages.payloads]
+    whole = list(messages.payloads)
+    if ending.join(whole).count(ending) >= len(whole):  # else none has a line end in it
+        whole = [_record(each, charset) for each in whole]
     lengths = np.fromiter(map(len, whole), dtype=np.int64, count=len(whole))
     truncated: Bools = lengths > max_bytes
     dropped = np.zeros(len(whole), dtype=np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any, Literal, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -145,23 +146,24 @@ class Member:
             (consumer.pause if paused else consumer.resume)(mine)
 
     def _receive(self, consumer: Consumer, messages: Sequence[Message]) -> None:
+        # Column by column: a loop over the messages in Python would cost as much as parsing them.
+        errors = list(map(Message.error, messages))
+        troubles = [(message, error) for message, error in zip(messages, errors, strict=True) if error is not None]
+        if troubles:
+            messages = [message for message, error in zip(messages, errors, strict=True) if error is None]
+        columns: Any = (Message.topic, Message.partition, Message.offset, Message.value)  # none is None but a payload
+        topics, partitions, numbers, payloads = (list(map(column, messages)) for column in columns)
         touched: dict[tuple[str, int], Partition] = {}
-        troubles: list[tuple[Message, KafkaError]] = []
-        partitions = self._partitions
-        for message in messages:
-            if (error := message.error()) is not None:
-                troubles.append((message, error))
-                continue
-            key, number = (message.topic(), message.partition()), message.offset()
-            partition = partitions.get(key)  # type: ignore[arg-type]  # a message has all of these, its stub says not
-            if partition is None or number is None or number < partition.next_number:
-                continue  # of a partition that was given up, or fetched before its place was set
-            partition.next_number = number + 1
-            if (payload := message.value()) is not None:  # None: only says that what has this key is deleted
-                partition.payloads.append(payload)
-                partition.numbers.append(number)
-                touched[partition.key] = partition
+        begin = 0
+        for key, run in groupby(zip(topics, partitions, strict=True)):
+            end = begin + len(list(run))
+            if (partition := self._partitions.get(key)) is not None:  # else it was given up
+                partition.receive(numbers[begin:end], payloads[begin:end])
+                touched[key] = partition
+            begin = end
         for partition in touched.values():
+            if not partition.payloads:
+                continue
             self._inbox.put(*partition.gathered())
             if self._once and partition.end == NOWHERE:
                 partition.end = _end(consumer, partition)

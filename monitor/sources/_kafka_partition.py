@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from monitor.core.records import Messages, Origin
 
@@ -44,6 +45,24 @@ class Partition:
     def key(self) -> tuple[str, int]:
         """By what it is known to the group."""
         return self.topic, self.number
+
+    def receive(self, numbers: Sequence[int], payloads: Sequence[bytes | None]) -> None:
+        """Add messages, in their order, but those that were fetched before its place was set.
+
+        One without a payload says no more than that what has its key is deleted.
+        """
+        if numbers[0] >= self.next_number and None not in payloads:
+            self.numbers += numbers
+            self.payloads += cast("Sequence[bytes]", payloads)
+            self.next_number = numbers[-1] + 1
+            return
+        for number, payload in zip(numbers, payloads, strict=True):
+            if number < self.next_number:
+                continue
+            self.next_number = number + 1
+            if payload is not None:
+                self.numbers.append(number)
+                self.payloads.append(payload)
 
     def gathered(self) -> tuple[Messages, Receipt]:
         """The messages that were added, at least one, and what is true once they are durable."""
