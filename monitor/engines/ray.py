@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from secrets import token_hex
@@ -16,6 +17,9 @@ from monitor.engines.engine import TRIES, Item, Result, Window
 
 HERE = "local"
 """The address that starts a Ray of our own, which ends with the command."""
+
+REACH_SECONDS = 10.0
+"""Whoever does not take a connection for so long is not there."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anybody
@@ -50,8 +54,9 @@ class Ray:
 
         own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == HERE else {}
         try:
+            _reach(address)
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise UnavailableError(f"--address {address}: no Ray there: {error}") from error
         self.workers = workers or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
 
@@ -81,6 +86,13 @@ class Ray:
         import ray
 
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Ask whether anybody listens at an address with a port, which Ray would try for minutes; OSError if not."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
 
 
 def _call(work: Callable[[Item], Result], item: Item) -> Result:
