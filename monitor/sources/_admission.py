@@ -167,7 +167,7 @@ class Admission:
             found = beside(home, directories)
             if found is None:
                 continue  # not readable now: it stays to be looked at
-            older = [part for path, _ in found if (part := self._missed.older_part(path, home))]
+            older = self._missed.older_parts(home, found)
             parts = [part for part in older if self._missed.is_missed(part, since_ns)]
             begun = [self._begin(part, now) for part in sorted(parts, key=lambda part: part.mtime_ns)]
             if all(begun) and directories.settled(home):
@@ -176,9 +176,9 @@ class Admission:
     def _find_copies(self, directories: Directories, now: float) -> None:
         """Copies, beside a log that was truncated, that no glob of ours names."""
         for home in self._departed.missed_at():
-            for path, _ in beside(home, directories) or ():
-                if (part := self._missed.older_part(path, home)) and part.locator not in self._tracker:
-                    self._opener.attempt(path, now, partial(self._take_copy, part, now))
+            for part in self._missed.older_parts(home, beside(home, directories) or ()):
+                if part.locator not in self._tracker:
+                    self._opener.attempt(part.path, now, partial(self._take_copy, part, now))
 
     def _take_copy(self, part: Stranger, now: float, opened: Opened) -> bool:
         if opened.locator in self._tracker or not self._departed.fits(opened.fd, part.home):

@@ -7,7 +7,7 @@ lead to.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from monitor.sources._siblings import is_rotated_name
 
@@ -24,6 +24,7 @@ def around(path: str) -> list[str]:
     return list(dict.fromkeys(os.path.dirname(place) for place in places(path)))  # noqa: PTH120 - paths are text here
 
 
-def is_older_part(path: str, log: str) -> bool:
-    """Whether ``path`` is what rotation makes of a log, or of the file behind its link."""
-    return any(is_rotated_name(path, place) for place in places(log))
+def older_part_of(log: str) -> Callable[[str], bool]:
+    """Tells of a path whether it is what rotation makes of this log, or of the file behind its link."""
+    names = tuple(places(log))
+    return lambda path: any(is_rotated_name(path, name) for name in names)

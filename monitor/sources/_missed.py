@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 
 from monitor.core.accounting import FileState
 from monitor.sources._identity import TICK_SECONDS, locator_of
-from monitor.sources._links import is_older_part
+from monitor.sources._links import older_part_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opener
+from monitor.sources._scan import Entry
 from monitor.sources._siblings import is_compressed
 from monitor.sources._strangers import Names, Stranger
 from monitor.sources._tracker import Tracker
@@ -73,8 +75,15 @@ class Missed:
         """The time up to which nothing that came under the path of this state can have been missed."""
         return round((state.committed_at - TICK_SECONDS - self._names.scan_seconds) * 1e9)
 
-    def older_part(self, path: str, home: str) -> Stranger | None:
-        if not is_older_part(path, home) or is_compressed(path) or self._names.excluded(path):
+    def older_parts(self, home: str, found: Iterable[tuple[str, Entry]]) -> Iterator[Stranger]:
+        """Those among the files ``found`` that are older parts of the log at ``home`` and are not known yet."""
+        is_older_part = older_part_of(home)
+        for path, _ in found:
+            if is_older_part(path) and (part := self._stranger(path, home)) is not None:
+                yield part
+
+    def _stranger(self, path: str, home: str) -> Stranger | None:
+        if is_compressed(path) or self._names.excluded(path):
             return None
         try:
             status = os.stat(path)  # noqa: PTH116 - paths are text here

@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitor.core.accounting import FileState
 from monitor.core.protocols import SourceEvents
 from monitor.sources._identity import Locator, is_evident, is_unread, known_locator
-from monitor.sources._links import around, is_older_part
+from monitor.sources._links import around, older_part_of
 from monitor.sources._memory import Memory
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._scan import Directories
@@ -51,7 +51,7 @@ class Resumption:
                 inodes[directories_of] = {entry.inode: path for path, entry in beside(home, directories) or ()}
                 self.again = self.again or not directories.settled(home)
             path = inodes[directories_of].get(state.origin.inode, home)
-            if path != home and (is_evident(state) or is_older_part(path, home)):
+            if path != home and (is_evident(state) or older_part_of(home)(path)):
                 self._resume_renamed(state, path, now)
 
     def _resume_renamed(self, state: FileState, path: str, now: float) -> None:

@@ -12,7 +12,7 @@ from monitor.core.accounting import Position
 from monitor.core.protocols import Boundary, SourceEvents
 from monitor.sources._epochs import Closed
 from monitor.sources._identity import Locator, difference, locator_of
-from monitor.sources._links import is_older_part
+from monitor.sources._links import older_part_of
 from monitor.sources._opening import Opened, Opener
 from monitor.sources._packed import PackedFile
 from monitor.sources._scan import Directories, Found
@@ -162,9 +162,10 @@ class Tracker:
 
         How large it is there is remembered of it.
         """
+        is_older_part = older_part_of(file.home)
         with suppress(OSError):
             for path, entry in self._directories.beside(file.home):
-                may_be = entry.inode == file.locator.inode or is_older_part(path, file.home)
+                may_be = entry.inode == file.locator.inode or is_older_part(path)
                 if may_be and locator_of(status := os.stat(path)) == file.locator:  # noqa: PTH116 - paths are text here
                     file.named_size = status.st_size
                     return path
@@ -194,7 +195,7 @@ class Tracker:
         if file.ended:
             file.go_on()
             file.quiet_since = now
-            if not (moved or is_older_part(opened.path, file.home)):
+            if not (moved or older_part_of(file.home)(opened.path)):
                 file.live_at(opened.path)
         return True
 
