@@ -27,7 +27,7 @@ SAMPLED_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Engine:
-    """How the command is called, and whether one of its workers is killed when half of the time seems over."""
+    """How the command is called, and whether one of its workers is killed a quarter of the first run's time after its start."""
 
     name: str
     options: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Figures:
 
 def run(contest: Contest, engine: Engine, kill_after: float) -> Figures:
     """One command to its end."""
-    written = contest.directory / f"scores-{engine.name.split()[0]}.parquet"
+    written = contest.directory / f"scores-{engine.name}.parquet"
     program = [
         str(Path(sys.executable).parent / "aemonitor"),
         "score",

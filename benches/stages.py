@@ -124,7 +124,7 @@ def measured(name: str, records: int, rounds: int, method: str) -> Row:
     config = load_config(contest.directory / "aemonitor.yaml")
     data = contest.data.read_bytes()
     pipeline = load_pipeline(config, STREAM, SystemClock())
-    new = new_framer(config, config.streams[STREAM])
+    new = new_framer(config.limits, config.streams[STREAM].input)
     frame = least(lambda: framed(new(), data), rounds)
     batches = framed(new(), data)
     runs = [scored(pipeline, batches) for _ in range(rounds)]

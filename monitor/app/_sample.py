@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.app.compose import build_encoders, build_ingest, build_parser
+from monitor.app.compose import build_encoders, build_ingest, build_parser, new_framer
 from monitor.app.init import SAMPLE_RECORDS
 from monitor.core.arrays import Column
 from monitor.core.config import LimitsConfig, StreamConfig
@@ -110,12 +110,7 @@ def _bounded(stream: StreamConfig, sample: Sample, limits: LimitsConfig) -> Iter
     """The batches of the sample, kept in it, each with the number of its first line in its file."""
     records = text = 0
     next_line = 1
-    for raw in read_files(
-        sample.files,
-        max_record_bytes=limits.max_record_bytes,
-        max_batch_records=limits.max_batch_records,
-        form=stream.input,
-    ):
+    for raw in read_files(sample.files, new_framer(limits, stream.input)):
         if not len(raw):
             continue
         if records >= SAMPLE_RECORDS or text >= SAMPLE_BYTES:

@@ -22,7 +22,7 @@ from monitor.app.stretch_sampling import StretchSampler
 from monitor.app.suppressing import Suppressor
 from monitor.app.telling import Teller
 from monitor.core.clock import DAY_SECONDS, Clock
-from monitor.core.config import Config, StreamConfig
+from monitor.core.config import Config, LimitsConfig, StreamConfig
 from monitor.core.errors import BundleError, DataError, TryLaterError
 from monitor.core.input_config import InputConfig
 from monitor.core.limit import Limit
@@ -37,7 +37,7 @@ from monitor.deciding.episodes import Episodes
 from monitor.deciding.suppression import Suppression
 from monitor.deciding.threshold import Decider
 from monitor.ingest.features import FeatureSpace
-from monitor.ingest.framing import Framer
+from monitor.ingest.framing import PLAIN, Framer
 from monitor.ingest.reading import Ingest, TimeColumn, read_files, wanted_fields
 from monitor.model import backend
 from monitor.model.bundle import Bundle, BundleContents, load
@@ -71,9 +71,8 @@ def build_ingest(stream: StreamConfig, fields: Sequence[Field], *, context: bool
     return Ingest(parser, time=time, key=stream.key, context=single, redaction=redaction)
 
 
-def new_framer(config: Config, stream: StreamConfig | None = None) -> Callable[[], Framer]:
-    """A maker of framers for a stream's input (for lines of UTF-8 without), with the configured limits."""
-    limits, form = config.limits, InputConfig() if stream is None else stream.input
+def new_framer(limits: LimitsConfig, form: InputConfig = PLAIN) -> Callable[[], Framer]:
+    """A maker of framers for a stream's input, with the configured limits."""
     return partial(Framer, limits.max_record_bytes, limits.max_batch_records, form)
 
 
@@ -81,14 +80,7 @@ def read_input(
     config: Config, stream: StreamConfig, paths: Sequence[str | Path], stdin: IO[bytes] | None = None
 ) -> Iterator[RawBatch]:
     """The records of whole files, framed as the daemon frames those of the stream; see ``read_files``."""
-    limits = config.limits
-    return read_files(
-        paths,
-        max_record_bytes=limits.max_record_bytes,
-        max_batch_records=limits.max_batch_records,
-        form=stream.input,
-        stdin=stdin,
-    )
+    return read_files(paths, new_framer(config.limits, stream.input), stdin)
 
 
 def load_pipeline(

@@ -10,6 +10,7 @@ from pathlib import Path
 from monitor.core.errors import CannotCreateError, NoInputError
 from monitor.core.input_config import InputConfig, MultilineConfig
 from monitor.core.records import RawBatch
+from monitor.ingest.framing import Framer
 from monitor.ingest.reading import read_files, read_stream
 from monitor.plugins import load_config_text
 from monitor.training.continuation import first_line
@@ -65,7 +66,7 @@ def grouped(lines: RawBatch, start: str) -> RawBatch:
     from monitor.core.rows import joined_lines
 
     form = InputConfig(multiline=MultilineConfig(start=start))
-    return joined_lines(list(read_stream(io.BytesIO(lines.data), lines.origin.path, form=form)))
+    return joined_lines(list(read_stream(io.BytesIO(lines.data), lines.origin.path, Framer(form=form))))
 
 
 def stream_name(samples: Sequence[str]) -> str:

@@ -24,10 +24,15 @@ class Prepared:
     scores: ScoreBatch | None
     seconds: Mapping[str, float]
 
+    def without_lines(self) -> Prepared:
+        """The same to be sent to whoever has the lines."""
+        return replace(self, records=replace(self.records, raw=without_lines()))
+
     def packed(self) -> Prepared:
         """The same without what whoever asked for it has, or does not need any more: to be sent."""
-        columns = self.records.columns if self.matrix is None else {}
-        return replace(self, records=replace(self.records, raw=without_lines(), columns=columns))
+        if self.matrix is None:
+            return self.without_lines()
+        return replace(self, records=replace(self.records, raw=without_lines(), columns={}))
 
     def unpacked(self, raw: RawBatch) -> Prepared:
         """The same with the lines it was made of."""

@@ -113,7 +113,7 @@ def _framing(config: Config, name: str) -> Framing | None:
         return None
     stream = config.streams[name]
     timed = stream.input.multiline is not None or stream.input.force_flush_after_seconds is not None
-    return Framing(new_framer(config, stream), timed)
+    return Framing(new_framer(config.limits, stream.input), timed)
 
 
 def prove_stream(account: StreamAccount, framing: Framing | None) -> StreamProof:

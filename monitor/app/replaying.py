@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from monitor.app.alerting import anomalies, natural_values
-from monitor.app.compose import build_parser
+from monitor.app.compose import build_parser, new_framer
 from monitor.app.pipeline import Pipeline
 from monitor.core.alerts import Alert, ModelRef, Score
 from monitor.core.config import LimitsConfig, StreamConfig
@@ -49,7 +49,7 @@ def record_in(line: str, limits: LimitsConfig, form: InputConfig = PLAIN) -> Raw
     """
     stream = own_stdin() if line == STDIN else io.BytesIO(os.fsencode(line))
     name = "standard input" if line == STDIN else "--line"
-    batches = list(islice(read_stream(stream, STDIN, max_record_bytes=limits.max_record_bytes, form=form), 2))
+    batches = list(islice(read_stream(stream, STDIN, new_framer(limits, form)()), 2))
     if not batches:
         raise NoInputError(f"{name}: there is no record in it")
     if sum(map(len, batches)) > 1:

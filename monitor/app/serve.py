@@ -220,7 +220,7 @@ def _stream_plan(
         # A pipe is read on as it was opened: what was read ahead of it would be gone with its source.
         reading=PIPE if source.kind == PIPE else (source, config.limits, stream.input),
         open_source=patient(_source_opener(source.kind, source.options, once=once), stream.input),
-        new_framer=new_framer(config, stream),
+        new_framer=new_framer(config.limits, stream.input),
         load=partial(load_pipeline, config, name, clock, keeper=keeper),
         published=partial(current_version, root, name),
         elsewhere=partial(_elsewhere, name, backend.on_cpu(config.backend, config.device)),

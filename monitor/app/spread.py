@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from monitor.app.compose import build_ingest, learned_fields, load_pipeline
+from monitor.app.compose import build_ingest, learned_fields, load_pipeline, new_framer
 from monitor.app.pipeline import Pipeline
 from monitor.app.prepared import Prepared
 from monitor.app.worker import settled
@@ -44,13 +44,7 @@ class Share:
 
     def read(self, split: Split) -> Iterator[RawBatch]:
         """The records of a piece, framed as the daemon frames those of the stream."""
-        limits = self.config.limits
-        return read_split(
-            split,
-            max_record_bytes=limits.max_record_bytes,
-            max_batch_records=limits.max_batch_records,
-            form=self.config.streams[self.stream].input,
-        )
+        return read_split(split, new_framer(self.config.limits, self.config.streams[self.stream].input))
 
 
 Work = Callable[[Share, Split], Result]
@@ -89,7 +83,7 @@ def beside(
 def prepared(share: Share, split: Split) -> list[Prepared]:
     """A worker's part of scoring: all that does not depend on the records before, without the lines."""
     pipeline = model(share)
-    return [_lighter(pipeline.prepare(raw)) for raw in share.read(split)]
+    return [pipeline.prepare(raw).without_lines() for raw in share.read(split)]
 
 
 def parsed(share: Share, split: Split) -> list[RecordBatch]:
@@ -108,15 +102,13 @@ def _blocks(inputs: Sequence[Path], workers: int) -> int:
     """How many blocks a piece has."""
     total = 0
     for path in inputs:
+        if str(path) == STDIN:
+            raise UsageError("workers cannot read standard input; leave out --engine")
         with reading(path):
-            total += path.stat().st_size if str(path) != STDIN else 0
+            total += path.stat().st_size
         if not path.is_file():
             raise UsageError(f"{path}: is no file that workers could open by its name; leave out --engine")
     return min(max(1, total // (BLOCK_BYTES * PIECES * workers)), MOST_BLOCKS)
-
-
-def _lighter(whole: Prepared) -> Prepared:
-    return replace(whole, records=replace(whole.records, raw=without_lines()))
 
 
 def _ingest(share: Share) -> Any:

@@ -18,6 +18,7 @@ from monitor.core.names import MOST_NAMES, quoted
 from monitor.core.protocols import Parser
 from monitor.core.records import Field, FieldType, RawBatch
 from monitor.datasets.blocks import LABEL, ImageBlock
+from monitor.ingest.framing import Framer
 from monitor.ingest.reading import Readable, read_stream
 from monitor.parsers import csv_rows
 
@@ -37,7 +38,7 @@ def csv_images(path: str, stream: Readable) -> Iterator[ImageBlock]:
     """
     form: _Form | None = None
     line, found = 1, False  # the line of the next batch's first record; whether any image was there
-    for raw in read_stream(stream, path, max_record_bytes=MOST_LINE_BYTES):
+    for raw in read_stream(stream, path, Framer(MOST_LINE_BYTES)):
         first = line
         line += len(raw)
         for row in np.flatnonzero(raw.truncated).tolist():

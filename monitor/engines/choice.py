@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from monitor.core.errors import UsageError
@@ -36,7 +36,7 @@ class EngineChoice:
         if self.kind == INLINE:
             yield None
             return
-        with self._made() as engine:
+        with closing(self._made()) as engine:
             yield engine
 
     def _made(self) -> Engine:

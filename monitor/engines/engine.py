@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,7 +16,7 @@ TRIES = 3
 
 
 class Engine(Protocol):
-    """Does work in other processes, ``workers`` of them. Used as a context: what it started ends with it."""
+    """Does work in other processes, ``workers`` of them, until it is closed."""
 
     workers: int
 
@@ -32,31 +32,30 @@ class Engine(Protocol):
         """
         ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def close(self) -> None:
+        """End what it started."""
+        ...
 
 
 class Window(Generic[Item, Task]):
-    """The items that are under way, each with its task, in their order."""
+    """Iterates over items, each with its task, in their order; ``size`` of them are under way at once."""
 
     def __init__(self, items: Iterable[Item], begin: Callable[[Item], Task], size: int) -> None:
         self._items = iter(items)
         self._begin = begin
         self._size = size
-        self.tasks: deque[tuple[Item, Task]] = deque()
+        self._tasks: deque[tuple[Item, Task]] = deque()
 
-    def oldest(self) -> Task | None:
-        """The task whose result comes next, with so many begun behind it as there is room for; None at the end."""
-        while len(self.tasks) < self._size:
-            item: Any = next(self._items, self)
-            if item is self:
-                break
-            self.tasks.append((item, self._begin(item)))
-        return self.tasks[0][1] if self.tasks else None
+    def __iter__(self) -> Iterator[tuple[Item, Task]]:
+        return self
+
+    def __next__(self) -> tuple[Item, Task]:
+        room = self._size - len(self._tasks)
+        self._tasks.extend((item, self._begin(item)) for item in islice(self._items, room))
+        if not self._tasks:
+            raise StopIteration
+        return self._tasks.popleft()
 
     def again(self, lost: Callable[[Task], bool]) -> None:
         """Begin once more what is lost."""
-        self.tasks = deque((item, self._begin(item) if lost(task) else task) for item, task in self.tasks)
+        self._tasks = deque((item, self._begin(item) if lost(task) else task) for item, task in self._tasks)

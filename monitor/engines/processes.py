@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from monitor.core.errors import UnavailableError
 from monitor.engines.engine import TRIES, Item, Result, Window
@@ -25,32 +24,29 @@ class Processes:
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         window: Window[Item, Future[Result]] = Window(items, partial(self._begin, work), 2 * self.workers)
-        deaths = 0
-        while (task := window.oldest()) is not None:
+        for item, task in window:
             try:
                 result = task.result()
-            except BrokenProcessPool as error:
-                deaths += 1
-                if deaths == TRIES:
-                    raise UnavailableError(
-                        f"a worker died {TRIES} times over {window.tasks[0][0]}: it was killed, for want of memory "
-                        "perhaps; give fewer --workers"
-                    ) from error
-                self._pool.shutdown(wait=True)
-                self._pool = self._started()
+            except BrokenProcessPool:
+                result = self._alone(work, item)
                 window.again(_lost)
-                continue
-            deaths = 0
-            window.tasks.popleft()
             yield result
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _alone(self, work: Callable[[Item], Result], item: Item) -> Result:
+        """With a worker all that was under way is lost, whatever it died of: whether of this item, is seen now."""
+        for _ in range(TRIES):
+            self._pool.shutdown(wait=True)
+            self._pool = self._started()
+            try:
+                return self._pool.submit(work, item).result()
+            except BrokenProcessPool:
+                continue
+        raise UnavailableError(
+            f"a worker died {TRIES} times over {item}: it was killed, for want of memory perhaps; give fewer --workers"
+        )
 
     def _started(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")  # a fork would copy the locks of this process's threads

@@ -8,8 +8,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from secrets import token_hex
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from monitor.core.errors import UnavailableError
 from monitor.core.extras import require
@@ -67,22 +66,16 @@ class Ray:
         sent = ray.put(work)
         task: Any = ray.remote(max_retries=TRIES - 1, num_cpus=1)(_call)
         window: Window[Item, Any] = Window(items, partial(task.remote, sent), 2 * self.workers)
-        while (reference := window.oldest()) is not None:
+        for item, reference in window:
             try:
                 result: Result = ray.get(reference)
             except RayTaskError as error:
                 raise error.cause from error
             except RayError as error:
-                raise UnavailableError(f"Ray could not work on {window.tasks[0][0]}: {error}") from error
-            window.tasks.popleft()
+                raise UnavailableError(f"Ray could not work on {item}: {error}") from error
             yield result
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         import ray
 
         ray.shutdown()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
+
 import numpy as np
 
 from monitor.core.arrays import I64, Bools
@@ -20,7 +22,7 @@ def framed(messages: Messages, max_bytes: int, encoding: str) -> RawBatch:
     charset = Charset(encoding, LINE_FEED, messages.payloads[0])
     ending = charset.delimiter
     whole = list(messages.payloads)
-    if ending.join(whole).count(ending) >= len(whole):  # else none has a line end in it
+    if any(map(methodcaller("endswith", ending), whole)):
         whole = [_record(each, charset) for each in whole]
     lengths = np.fromiter(map(len, whole), dtype=np.int64, count=len(whole))
     truncated: Bools = lengths > max_bytes

@@ -20,14 +20,13 @@ from typing import IO, Protocol, cast
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import Clock, SystemClock
 from monitor.core.errors import NoInputError
-from monitor.core.input_config import InputConfig
 from monitor.core.opening import reading
 from monitor.core.protocols import Parser
 from monitor.core.records import Chunk, Field, FieldType, Origin, RawBatch, RecordBatch
 from monitor.core.redaction import Redaction
 from monitor.core.rows import lines_of
 from monitor.core.timestamps import check, parse_times
-from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, PLAIN, Framer
+from monitor.ingest.framing import Framer
 from monitor.ingest.parquet import MAGIC, ParquetLines
 
 
@@ -128,13 +127,10 @@ def wanted_fields(fields: Iterable[Field], *, time: TimeColumn | None, key: str 
 
 def read_files(
     paths: Sequence[str | Path],
-    *,
-    max_record_bytes: int = MAX_RECORD_BYTES,
-    max_batch_records: int = MAX_BATCH_RECORDS,
-    form: InputConfig = PLAIN,
+    new_framer: Callable[[], Framer] = Framer,
     stdin: IO[bytes] | None = None,
 ) -> Iterator[RawBatch]:
-    """Framed records of whole files, one file after the other.
+    """Framed records of whole files, one file after the other, each by a framer of its own.
 
     ``-`` is ``stdin`` (the process's own when None; it is read to its end and not closed). Files compressed by gzip,
     bzip2 or xz are known by their first bytes, whatever they are called, and unpacked block by block; so is Parquet,
@@ -147,24 +143,14 @@ def read_files(
     """
     for path in map(str, paths):
         with reading(path), nullcontext(stdin or own_stdin()) if path == STDIN else opened(path) as stream:
-            yield from read_stream(
-                stream, path, max_record_bytes=max_record_bytes, max_batch_records=max_batch_records, form=form
-            )
+            yield from read_stream(stream, path, new_framer())
 
 
-def read_stream(
-    stream: Readable,
-    path: str,
-    *,
-    max_record_bytes: int = MAX_RECORD_BYTES,
-    max_batch_records: int = MAX_BATCH_RECORDS,
-    form: InputConfig = PLAIN,
-) -> Iterator[RawBatch]:
+def read_stream(stream: Readable, path: str, framer: Framer) -> Iterator[RawBatch]:
     """Framed records of what is open already, from where it stands to its end; ``path`` is what it is called.
 
     What fails to be read comes as it is.
     """
-    framer = Framer(max_record_bytes, max_batch_records, form)
     for chunk in _chunks(stream, path):
         yield from framer.push(chunk)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from monitor.core.input_config import UTF_16, InputConfig, codec_of
+from monitor.core.input_config import InputConfig
 from monitor.core.opening import reading
 from monitor.core.records import Chunk, Origin, RawBatch
-from monitor.ingest.framing import MAX_BATCH_RECORDS, MAX_RECORD_BYTES, PLAIN, Framer
-from monitor.ingest.reading import BLOCK_BYTES, HEAD_BYTES, STDIN, file_id, is_packed, read_files
+from monitor.ingest.charset import Charset
+from monitor.ingest.framing import PLAIN, Framer
+from monitor.ingest.reading import BLOCK_BYTES, HEAD_BYTES, file_id, is_packed, read_files
 
 LOOK_BYTES = 1 << 16
 """So much is searched at once for the line feed before a piece."""
@@ -39,43 +40,30 @@ class Split:
 def splits(paths: Sequence[str | Path], blocks: int, form: InputConfig = PLAIN) -> Iterator[Split]:
     """Files in pieces of about ``blocks`` blocks, in order.
 
-    One piece is what is packed, standard input or a pipe, and all where a line feed does not end every record.
+    One piece is what is packed or no regular file, and all where a line feed does not end every record.
 
     Raises:
         NoInputError, PermissionDeniedError, DataError: a file cannot be read.
     """
     apart = _by_line(form)
     for path in map(str, paths):
-        if not apart or path == STDIN or not Path(path).is_file():
+        if not apart or not Path(path).is_file():
             yield Split(path)
             continue
         with reading(path), Path(path).open("rb") as file:
             yield from [Split(path)] if is_packed(file) else _pieces(path, file, blocks * BLOCK_BYTES)
 
 
-def read_split(
-    split: Split,
-    *,
-    max_record_bytes: int = MAX_RECORD_BYTES,
-    max_batch_records: int = MAX_BATCH_RECORDS,
-    form: InputConfig = PLAIN,
-    stdin: IO[bytes] | None = None,
-) -> Iterator[RawBatch]:
+def read_split(split: Split, new_framer: Callable[[], Framer] = Framer) -> Iterator[RawBatch]:
     """The records of one piece: the batches that ``read_files`` makes of it within the whole file, but for their tails.
 
     Raises:
         NoInputError, PermissionDeniedError, DataError: it cannot be read.
     """
     if split.end is None:
-        yield from read_files(
-            [split.path],
-            max_record_bytes=max_record_bytes,
-            max_batch_records=max_batch_records,
-            form=form,
-            stdin=stdin,
-        )
+        yield from read_files([split.path], new_framer)
         return
-    framer = Framer(max_record_bytes, max_batch_records, form)
+    framer = new_framer()
     with reading(split.path), Path(split.path).open("rb") as file:
         for chunk in _chunks(split, split.end, file):
             yield from framer.push(chunk)
@@ -83,8 +71,7 @@ def read_split(
 
 def _by_line(form: InputConfig) -> bool:
     """Whether behind every line feed, and nowhere else, a record begins."""
-    utf_16 = {codec_of(name) for name in UTF_16}
-    return form.delimiter == "\n" and form.multiline is None and codec_of(form.encoding) not in utf_16
+    return form.delimiter == "\n" and form.multiline is None and Charset(form.encoding, form.delimiter).unit == 1
 
 
 def _pieces(path: str, file: IO[bytes], size: int) -> Iterator[Split]:

@@ -159,11 +159,10 @@ class Member:
             end = begin + len(list(run))
             if (partition := self._partitions.get(key)) is not None:  # else it was given up
                 partition.receive(numbers[begin:end], payloads[begin:end])
-                touched[key] = partition
+                if partition.payloads:
+                    touched[key] = partition
             begin = end
         for partition in touched.values():
-            if not partition.payloads:
-                continue
             self._inbox.put(*partition.gathered())
             if self._once and partition.end == NOWHERE:
                 partition.end = _end(consumer, partition)

@@ -97,13 +97,19 @@ def settled(site: Site) -> bool:
     return site.metric("source_connected") == 1 and behind == (0, 0)
 
 
+def told(site: Site) -> Counter[int]:
+    """How often each fault was told."""
+    with Ledger.open(site.state, read_only=True) as ledger:
+        return stamped(ledger.alerts(site.stream, limit=10_000_000), FAULT_EVERY)
+
+
 def demand_all_told(site: Site, written: int) -> int:
     """Every fault is in the ledger once and was delivered; how many records were scored again.
 
     What was scored again has the same id, so that its alert is refused by the ledger.
     """
+    found = told(site)
     with Ledger.open(site.state, read_only=True) as ledger:
-        found = stamped(ledger.alerts(site.stream, limit=10_000_000), FAULT_EVERY)
         counts = ledger.counts(site.stream)
     expected = Counter(range(0, written, FAULT_EVERY))
     lost, doubled = expected - found, found - expected

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,6 @@ from monitor.app.retrain import Request as Retraining
 from monitor.app.retrain import retrain_streams
 from monitor.app.retrain_report import Report
 from monitor.app.score import latents, scores
-from monitor.engines.choice import EngineChoice
 from monitor.engines.engine import Engine
 from monitor.reporting.tables import as_json
 from tests.e2e.support import aemonitor, wait_for
@@ -109,13 +108,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return made
 
 
-@pytest.fixture(scope="module", params=["processes", "ray"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    with EngineChoice(request.param, workers=2).opened() as made:
-        assert made is not None
-        yield made
-
-
 def quiet(what: str, done: int, total: int, remark: str) -> None:
     """Nobody listens."""
 
@@ -182,7 +174,7 @@ def test_a_pattern_that_nothing_matches_is_named(place: Place) -> None:
 def test_what_workers_cannot_open_is_named(place: Place) -> None:
     words = ("score", "-c", str(place.config), "--stream", "apart", "-", *ENGINE)
 
-    assert b"no file that workers could open" in aemonitor(*words, code=2).stderr
+    assert b"workers cannot read standard input" in aemonitor(*words, code=2).stderr
 
 
 @pytest.mark.parametrize(("kind", "name"), [("processes", "spawn_main"), ("ray", "ray::")], ids=["processes", "ray"])

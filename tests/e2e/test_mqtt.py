@@ -9,10 +9,9 @@ import pytest
 
 from monitor.brokers.mqtt import Connection, Session
 from monitor.core.errors import AemonitorError
-from monitor.ledger import Ledger
-from tests.e2e.broker_faults import FAULT_EVERY, TIMES, Sender, kill_in_turn, site_reading
-from tests.e2e.support import Site, wait_for
-from tests.e2e.traffic import BACKLOG_SECONDS, line, stamped
+from tests.e2e.broker_faults import FAULT_EVERY, TIMES, Sender, kill_in_turn, site_reading, told
+from tests.e2e.support import wait_for
+from tests.e2e.traffic import BACKLOG_SECONDS, line
 from tests.mosquitto import Mosquitto, mosquitto, publish
 
 CHUNK = 20
@@ -39,12 +38,6 @@ class Publisher:
             self._connection = None
             raise TimeoutError from error
         return first + CHUNK
-
-
-def told(site: Site) -> Counter[int]:
-    """How often each fault was told."""
-    with Ledger.open(site.state, read_only=True) as ledger:
-        return stamped(ledger.alerts(site.stream, limit=10_000_000), FAULT_EVERY)
 
 
 @pytest.mark.parametrize("times", TIMES)

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from monitor.app.demo import free_port
-from monitor.ledger import Ledger
-from tests.e2e.broker_faults import FAULT_EVERY, TIMES, Sender, kill_in_turn, site_reading
-from tests.e2e.support import Site, need, wait_for
-from tests.e2e.traffic import BACKLOG_SECONDS, lines, stamped
+from tests.e2e.broker_faults import FAULT_EVERY, TIMES, Sender, kill_in_turn, site_reading, told
+from tests.e2e.support import need, wait_for
+from tests.e2e.traffic import BACKLOG_SECONDS, lines
 
 KINDS = (["-d"], ["-T"], ["-T", "--octet-count"])
 EACH = 5
@@ -75,12 +74,6 @@ class Rsyslog:
             self._process.wait()
 
 
-def told(site: Site) -> set[int]:
-    """The faults that were told."""
-    with Ledger.open(site.state, read_only=True) as ledger:
-        return set(stamped(ledger.alerts(site.stream, limit=10_000_000), FAULT_EVERY))
-
-
 @pytest.mark.parametrize("times", TIMES)
 def test_kills_of_daemon_and_sender_cost_no_more_than_what_was_on_the_way(
     tmp_path: Path, models: Path, times: int
@@ -103,13 +96,13 @@ def test_kills_of_daemon_and_sender_cost_no_more_than_what_was_on_the_way(
         before = sender.written
         wait_for(lambda: max(told(site), default=0) >= before - FAULT_EVERY, "what was written last", BACKLOG_SECONDS)
         last = set(range(before, write(before), FAULT_EVERY))
-        wait_for(lambda: told(site) >= last, "what is written when all is over", BACKLOG_SECONDS)
+        wait_for(lambda: told(site).keys() >= last, "what is written when all is over", BACKLOG_SECONDS)
         assert site.stop(within_seconds=60) == 0
     finally:
         rsyslog.kill()
         site.close()
 
-    lost = sorted(set(range(0, before, FAULT_EVERY)) - told(site))
+    lost = sorted(set(range(0, before, FAULT_EVERY)) - told(site).keys())
     gaps = 1 + sum(after - one > CHUNK for one, after in pairwise(lost)) if lost else 0
     print(f"{before:,} messages, {times} kills of each: {len(lost) * FAULT_EVERY:,} lost, in {gaps} places")
     assert gaps <= 2 * times

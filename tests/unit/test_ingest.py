@@ -9,6 +9,7 @@ import lzma
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_the_identity_of_a_file_does_not_depend_on_the_working_directory(
 
 
 def test_limits_of_framing_are_obeyed(plain: Path) -> None:
-    batches = list(read_files([plain], max_record_bytes=16, max_batch_records=100))
+    batches = list(read_files([plain], partial(Framer, 16, 100)))
 
     assert max(len(batch) for batch in batches) == 100
     assert max(int((batch.ends - batch.starts).max()) for batch in batches) <= 16
@@ -224,9 +225,9 @@ def test_every_form_of_input_is_the_same_by_file_gzip_and_pipe(tmp_path: Path, f
     (tmp_path / "plain").write_bytes(content)
     (tmp_path / "packed").write_bytes(gzip.compress(content))
 
-    from_file = list(read_files([tmp_path / "plain"], form=form))
+    from_file = list(read_files([tmp_path / "plain"], partial(Framer, form=form)))
 
-    assert same(list(read_files([tmp_path / "packed"], form=form)), from_file)
-    assert same(list(read_files(["-"], form=form, stdin=io.BytesIO(content))), from_file)
+    assert same(list(read_files([tmp_path / "packed"], partial(Framer, form=form))), from_file)
+    assert same(list(read_files(["-"], partial(Framer, form=form), stdin=io.BytesIO(content))), from_file)
     assert sum(map(len, from_file)) > 10_000
     assert from_file[-1].next_offset == len(content)

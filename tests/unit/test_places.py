@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from monitor.app.places import Place, Places
 from monitor.app.suspicions import SHOWN, Suspicion, listing, suspicions
 from monitor.core.records import RecordBatch
+from monitor.ingest.framing import Framer
 from monitor.ingest.reading import read_files
 from monitor.training.gathering import gather
 from monitor.training.trimming import Suspect
@@ -20,7 +22,7 @@ from tests.records import records
 
 def batches(*paths: Path, rows: int = 3) -> Iterator[RecordBatch]:
     """What a parser would make of files of numbers; lines that are no number do not parse."""
-    for raw in read_files(paths, max_record_bytes=100, max_batch_records=rows):
+    for raw in read_files(paths, partial(Framer, 100, rows)):
         lines = [raw.line(row) for row in range(len(raw))]
         ok = np.array([line.isdigit() for line in lines], dtype=np.bool_)
         values = [float(line) if line.isdigit() else 0.0 for line in lines]

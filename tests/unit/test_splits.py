@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from monitor.core.errors import NoInputError
 from monitor.core.input_config import InputConfig, MultilineConfig
 from monitor.core.records import RawBatch
 from monitor.ingest import reading, splits
+from monitor.ingest.framing import Framer
 from monitor.ingest.reading import read_files
 from monitor.ingest.splits import Split, read_split
 from monitor.ingest.splits import splits as split_files
 
 BLOCK = 64
-CAPS: dict[str, Any] = {"max_record_bytes": 40, "max_batch_records": 5}
+NEW_FRAMER = partial(Framer, 40, 5)
 LINES = st.lists(
     st.one_of(st.binary(max_size=30), st.sampled_from([b"", b"\r", b"x" * 300, b"\xff" * 50, b"\0\0a"])), max_size=60
 )
@@ -47,7 +49,7 @@ def shown(batches: list[RawBatch]) -> list[tuple[Any, ...]]:
 def in_pieces(path: Path, blocks: int, form: InputConfig | None = None) -> tuple[list[Split], list[RawBatch]]:
     form = form or InputConfig()
     pieces = list(split_files([path], blocks, form))
-    return pieces, [batch for piece in pieces for batch in read_split(piece, form=form, **CAPS)]
+    return pieces, [batch for piece in pieces for batch in read_split(piece, partial(NEW_FRAMER, form))]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
@@ -60,7 +62,7 @@ def test_pieces_have_the_batches_of_the_whole(
 
     pieces, batches = in_pieces(path, blocks)
 
-    assert shown(batches) == shown(list(read_files([path], **CAPS)))
+    assert shown(batches) == shown(list(read_files([path], NEW_FRAMER)))
     assert [piece.begin for piece in pieces] == sorted({piece.begin for piece in pieces})
 
 
@@ -92,7 +94,7 @@ def test_what_is_written_meanwhile_is_not_read(tmp_path: Path) -> None:
     with path.open("ab") as log:
         log.write(b"3\n")
 
-    assert sum(map(len, read_split(piece, **CAPS))) == 2
+    assert sum(map(len, read_split(piece, NEW_FRAMER))) == 2
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_what_does_not_end_with_a_line_is_one_piece(tmp_path: Path, form: InputC
     pieces, batches = in_pieces(path, 1, form)
 
     assert pieces == [Split(str(path))]
-    assert shown(batches) == shown(list(read_files([path], form=form, **CAPS)))
+    assert shown(batches) == shown(list(read_files([path], partial(NEW_FRAMER, form))))
 
 
 def test_what_is_packed_is_one_piece(tmp_path: Path) -> None:
