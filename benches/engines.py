@@ -27,7 +27,7 @@ SAMPLED_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Engine:
-    """How the command is called, and whether one of its workers is killed a quarter of the first run's time after its start."""
+    """How the command is called, and whether one of its workers is killed after a quarter of the first run's time."""
 
     name: str
     options: tuple[str, ...] = ()
