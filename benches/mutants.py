@@ -26,6 +26,9 @@ TREE = Path(__file__).resolve().parent.parent
 LEAST = 3
 """Mutants of a module, however small it is."""
 ANY_MUTANT = "monitor.ledger.seals.x_seal__mutmut_1"
+MESSAGES = ("_inbox", "_journal*", "_kafka*", "_nats*", "_receiving", "_syslog*", "_topics", "_udp", "journald",
+            "kafka", "mqtt", "nats", "syslog_net")  # fmt: skip
+"""The sources that are not of files."""
 SLOW = ("walk", "kill", "kernel")
 UNNOTICED = (0, 5, 33)
 """What mutmut writes of a mutant that the tests passed, and of one that no test reaches."""
@@ -35,6 +38,8 @@ only_mutate=
     monitor/sources/*.py
     monitor/ledger/*.py
     monitor/core/fingerprint.py
+do_not_mutate=
+    {messages}
 also_copy=
     benches
     config
@@ -66,7 +71,12 @@ def copied(directory: Path) -> None:
     for name in ("monitor", "tests", "benches", "config"):
         shutil.copytree(TREE / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TREE / "pyproject.toml", directory)
-    (directory / "setup.cfg").write_text(SETTINGS.format(tests="\n    ".join(tests())))
+    messages = [f"monitor/sources/{name}.py" for name in MESSAGES]
+    (directory / "setup.cfg").write_text(SETTINGS.format(tests=_listed(tests()), messages=_listed(messages)))
+
+
+def _listed(items: list[str]) -> str:
+    return "\n    ".join(items)
 
 
 def mutmut(directory: Path, *arguments: str) -> str:

@@ -29,7 +29,7 @@ import workloads
 from latency import aemonitor, cpu_seconds
 from throughput import OUT, STREAMS, TRAINING_RECORDS
 
-from monitor.core.accounting import Counts, Memory, Outcome, Position
+from monitor.core.accounting import Counts, Memory, MemoryChange, Outcome, Position
 from monitor.core.arrays import F64
 from monitor.core.clock import SystemClock
 from monitor.core.config import LimitsConfig
@@ -87,6 +87,10 @@ class Counter:
         del memories
         return {}
 
+    def join(self, changes: Sequence[MemoryChange]) -> tuple[Sequence[MemoryChange], Mapping[str, str]]:
+        """Nothing to add to."""
+        return changes, {}
+
 
 def tail(log: Path, state: Path, parent: Connection) -> None:
     """Read, frame and commit until told to stop, with the threads of the daemon."""
@@ -106,12 +110,9 @@ def tail(log: Path, state: Path, parent: Connection) -> None:
     source = file_tail.build(file_tail.Config(include=[str(log)]), context)
     tailed = StreamInput(STREAM, source, Framer, stream)
 
-    def committed(_stream: str, positions: Sequence[Position]) -> None:
-        tailed.committed.extend(positions)
-
     scorer = Scorer(
         queue, PausingLedger(ledger, flow), telemetry, health, clock,
-        max_records=8192, failed=_end, committed=committed,
+        max_records=8192, failed=_end, committed=tailed.committed.append,
     )  # fmt: skip
     scorer.swap({STREAM: Counter()})
     scorer.start()

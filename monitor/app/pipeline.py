@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.app.alerting import Scored
+from monitor.app.joining import join
 from monitor.app.news import News
 from monitor.app.prepared import Prepared, Stages
 from monitor.app.sampling import Sampler
@@ -148,6 +149,10 @@ class Pipeline:
                 reasons[name] = reason
         return reasons
 
+    def join(self, changes: Sequence[MemoryChange]) -> tuple[list[MemoryChange], dict[str, str]]:
+        """Remember also what another daemon did of keys whose records come here from now on; see ``joining``."""
+        return join(changes, self.memories(), self.take_over)
+
     @property
     def in_order(self) -> bool:
         """Whether what becomes of a record depends on those before it."""
@@ -249,7 +254,7 @@ class Pipeline:
         for name, part in self._remembering.items():
             change = part.keyed_changes()
             if any(change):
-                yield MemoryChange(name, part.made_by, *change)
+                yield MemoryChange(name, part.made_by, *change, moves=name == SCORES)
 
     def _averaged(self, records: RecordBatch, scores: ScoreBatch) -> ScoreBatch:
         return replace(scores, scores=self.averaging.apply(records, scores.scores))

@@ -78,12 +78,38 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryChange:
-    """What a batch changed in the memory of that ``name``, the feature's: the ``KeyedChanges`` of its encoder."""
+    """What a batch changed in the memory of that ``name``, the feature's: the ``KeyedChanges`` of its encoder.
+
+    ``moves``: it is what the scores of the keys' next records depend on, whichever daemon reads these.
+    """
 
     name: str
     made_by: str
     updated: Mapping[str | None, Sequence[float]]
     forgotten: Sequence[str | None] = ()
+    moves: bool = False
+
+
+def changed(memory: Memory, change: MemoryChange) -> Memory:
+    """The same memory after a change."""
+
+    def state() -> Mapping[str, Any]:
+        held = memory.state()
+        values = dict(zip(held["keys"], held["values"], strict=True))
+        for key in (*change.forgotten, *change.updated):
+            values.pop(key, None)
+        values |= change.updated
+        return {**held, "keys": list(values), "values": list(values.values())}
+
+    return Memory(memory.made_by, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An origin was another daemon's up to this position, and this is what that remembered of its keys there."""
+
+    position: Position
+    memories: Sequence[MemoryChange]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from monitor.core.accounting import FileState, Position
+from monitor.core.accounting import Arrival, FileState, MemoryChange, Position
 from monitor.core.arrays import F32, Column
 from monitor.core.clock import Clock
 from monitor.core.records import Chunk, Field, Messages, RawBatch, RecordBatch
@@ -100,6 +100,18 @@ class Source(Protocol):
     def forgettable(self) -> list[str]: ...
     def committed(self, position: Position) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class MovingSource(Protocol):
+    """A source whose origins come from other daemons and go to them, with what is remembered of their keys.
+
+    ``remembered`` is told what a batch changed, before ``committed`` is told of its position. ``arrivals`` tells once
+    of each origin that came with memories, no later than behind the ``read`` that gives its first records.
+    """
+
+    def remembered(self, position: Position, changes: Sequence[MemoryChange]) -> None: ...
+    def arrivals(self) -> list[Arrival]: ...
 
 
 class Parser(Protocol):

@@ -229,7 +229,11 @@ class FeatureSpace:
     def memory_changes(self) -> tuple[MemoryChange, ...]:
         """What changed in it since this was asked last, or since it was taken over: to be committed with the batch."""
         changes = [(feature, encoder.keyed_changes()) for feature, encoder in self._keyed]
-        return tuple(MemoryChange(feature.name, feature.made_by, *change) for feature, change in changes if any(change))
+        return tuple(
+            MemoryChange(feature.name, feature.made_by, *change, moves=True)
+            for feature, change in changes
+            if any(change)
+        )
 
     def take_over(self, memories: Mapping[str, Memory]) -> dict[str, str]:
         """Go on with what these features remembered, at the last commit or in the model before this one.

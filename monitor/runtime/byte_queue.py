@@ -7,19 +7,23 @@ from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from monitor.core.accounting import Position
+from monitor.core.accounting import MemoryChange, Position
 from monitor.core.records import RawBatch
 from monitor.runtime.helpers import Ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A framed batch waiting to be scored, perhaps prepared ``ahead``, or places in new files waiting for a commit."""
+    """A framed batch waiting to be scored, perhaps prepared ``ahead``, or places in new files waiting for a commit.
+
+    With a place may come what another daemon remembered there.
+    """
 
     stream: str
     raw: RawBatch | None = None
     ahead: Ahead | None = None
     sightings: tuple[Position, ...] = ()
+    memories: Sequence[MemoryChange] = ()
 
     @property
     def records(self) -> int:

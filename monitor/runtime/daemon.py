@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.accounting import Counts, Position
+from monitor.core.accounting import Counts, Outcome
 from monitor.core.clock import Clock
 from monitor.core.errors import AemonitorError, BundleError, ConfigError, TryLaterError, UnavailableError
 from monitor.core.protocols import SourceContext
@@ -255,9 +255,9 @@ class Daemon:
         )
         return StreamInput(stream.name, stream.open_source(context), stream.new_framer, telemetry)
 
-    def _on_committed(self, stream: str, positions: Sequence[Position]) -> None:
+    def _on_committed(self, outcome: Outcome) -> None:
         """Called by the scorer: tells the reader what is durable, and the senders that there may be alerts."""
-        self._inputs[stream].committed.extend(positions)
+        self._inputs[outcome.stream].committed.append(outcome)
         for _, sender in list(self._senders.values()):
             sender.wake()
 

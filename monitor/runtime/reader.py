@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.core.accounting import Position
-from monitor.core.protocols import Source
+from monitor.core.accounting import Outcome
+from monitor.core.protocols import MovingSource, Source
 from monitor.core.records import Chunk, Messages, RawBatch
 from monitor.ingest.framing import Framer
 from monitor.runtime.byte_queue import ByteQueue, Queued
@@ -32,12 +32,16 @@ class StreamInput:
     new_framer: Callable[[], Framer]
     telemetry: StreamTelemetry
     framers: dict[str, tuple[int, Framer]] = field(default_factory=dict[str, tuple[int, Framer]])
-    committed: deque[Position] = field(default_factory=deque[Position])
+    committed: deque[Outcome] = field(default_factory=deque[Outcome])
 
     def tell_committed(self) -> None:
         """Let the source know what has become durable since."""
         while self.committed:
-            self.source.committed(self.committed.popleft())
+            outcome = self.committed.popleft()
+            for position in outcome.positions:
+                if isinstance(self.source, MovingSource):
+                    self.source.remembered(position, outcome.memories)
+                self.source.committed(position)
 
     def finish(self) -> None:
         """Close the source; nobody reads it any more."""
@@ -154,6 +158,9 @@ class Reader(threading.Thread):
         pieces = item.source.read(allowed.budget_bytes)
         if sightings := item.source.sightings():
             self._queue.put(Queued(item.name, sightings=tuple(sightings)))
+        if isinstance(item.source, MovingSource):
+            for arrival in item.source.arrivals():
+                self._queue.put(Queued(item.name, sightings=(arrival.position,), memories=arrival.memories))
         if gone := item.source.forgettable():
             self._forget(item.name, gone)
         for piece in pieces:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from monitor.core.accounting import Counts, Memory, Outcome, Position
+from monitor.core.accounting import Counts, Memory, MemoryChange, Outcome
 from monitor.core.arrays import F64
 from monitor.core.clock import Clock
 from monitor.core.errors import UnavailableError
@@ -47,13 +47,15 @@ class BatchProcessor(Protocol):
     ``idle`` gives what has come to be known while nothing was processed, None if there is no such thing; ``ending``
     says that nothing more will come.
     ``memories`` is what it remembers of keys after all that it processed, by name. ``take_over`` goes on with what
-    another held, and says of each that it cannot use why not.
+    another held, and says of each that it cannot use why not. ``join`` remembers beside that what changes say,
+    and gives those that it took, and why not of the others, by name.
     """
 
     def process(self, raw: RawBatch, prepared: Any = None) -> Result: ...
     def idle(self, *, ending: bool = False) -> Result | None: ...
     def memories(self) -> Mapping[str, Memory]: ...
     def take_over(self, memories: Mapping[str, Memory]) -> Mapping[str, str]: ...
+    def join(self, changes: Sequence[MemoryChange]) -> tuple[Sequence[MemoryChange], Mapping[str, str]]: ...
 
 
 class Committer(Protocol):
@@ -69,7 +71,7 @@ class Committer(Protocol):
 class Scorer(threading.Thread):
     """Takes what is queued, runs it through its stream's pipeline and commits the outcomes in one transaction.
 
-    ``committed`` is called after each commit, with the positions that are now durable.
+    ``committed`` is called after each commit, with what is now durable of each batch.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Scorer(threading.Thread):
         *,
         max_records: int,
         failed: Callable[[BaseException], None],
-        committed: Callable[[str, Sequence[Position]], None],
+        committed: Callable[[Outcome], None],
     ) -> None:
         super().__init__(name="scorer", daemon=True)
         self._queue = queue
@@ -143,11 +145,17 @@ class Scorer(threading.Thread):
             raise
 
     def _batch(self, taken: Sequence[Queued]) -> None:
-        seen = [Outcome(item.stream, item.sightings, Counts()) for item in taken if item.sightings]
+        results: list[Result] = []
         with self._lock:
-            dropped = self._drops()
-            results = [self._process(item.stream, item.raw, item.ahead) for item in taken if item.raw is not None]
-        seconds = self._commit([*dropped, *seen, *(result.outcome for result in results)])
+            outcomes = self._drops()
+            for item in taken:
+                if item.sightings:
+                    joined = self._join(item.stream, item.memories)
+                    outcomes.append(Outcome(item.stream, item.sightings, Counts(), memories=joined))
+                if item.raw is not None:
+                    results.append(self._process(item.stream, item.raw, item.ahead))
+                    outcomes.append(results[-1].outcome)
+        seconds = self._commit(outcomes)
         if seconds is None:
             return
         for result in results:
@@ -161,6 +169,15 @@ class Scorer(threading.Thread):
         if prepared is not None:
             self._telemetry.helped()
         return pipeline.process(raw, prepared)
+
+    def _join(self, stream: str, memories: Sequence[MemoryChange]) -> Sequence[MemoryChange]:
+        """Have a pipeline remember what another daemon did; what of it it took."""
+        if not memories:
+            return ()
+        joined, refused = self._pipelines[stream].join(memories)
+        for name, reason in refused.items():
+            self._telemetry.stream(stream).memory_dropped(name, reason)
+        return joined
 
     def _idle(self, *, ending: bool = False) -> None:
         self._idle_due = self._clock.monotonic() + IDLE_SECONDS
@@ -216,4 +233,4 @@ class Scorer(threading.Thread):
         for change in outcome.limit_changes:
             stream.threshold_moved(change.old, change.new, change.reason)
         self.totals += outcome.counts
-        self._committed(outcome.stream, outcome.positions)
+        self._committed(outcome)

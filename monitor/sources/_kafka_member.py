@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
@@ -17,6 +17,7 @@ from monitor.sources._inbox import Inbox
 from monitor.sources._kafka_connection import Connection
 from monitor.sources._kafka_partition import NOWHERE, Partition, Receipt
 from monitor.sources._kafka_places import Places
+from monitor.sources._kafka_state import SharedState
 from monitor.sources._retries import Retries
 
 POLL_SECONDS = 0.1
@@ -35,7 +36,8 @@ CLOSE_SECONDS = 15.0
 """How long leaving may take: brokers that do not answer hold nobody up."""
 
 NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED,
-                 KafkaError.GROUP_AUTHORIZATION_FAILED)  # fmt: skip
+                 KafkaError.GROUP_AUTHORIZATION_FAILED,
+                 KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)  # fmt: skip
 
 
 class Options(Protocol):
@@ -47,6 +49,9 @@ class Options(Protocol):
     def place(self) -> str: ...
     @property
     def start_at(self) -> Literal["beginning", "end"]: ...
+    @property
+    def state_topic(self) -> str | None: ...
+    def client(self, own: Mapping[str, Any]) -> dict[str, Any]: ...
     def told(self, *, once: bool) -> dict[str, Any]: ...
 
 
@@ -63,6 +68,8 @@ class Member:
         self._most = context.max_records
         self._once = once
         self._events = context.events
+        topic = options.state_topic
+        self.state = SharedState(options, topic, context.stream) if topic else None
         self.places = Places(context.resume, inbox, context.events, options.start_at)
         self.failure: BaseException | None = None
         self.finished = False
@@ -133,7 +140,7 @@ class Member:
         self._note_durable()
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + COMMIT_SECONDS
-            self._commit(consumer)
+            self._commit(consumer, self._partitions, asynchronous=True)
             self._connection.check(consumer, self._options.topics)
             self._events.lag_records(sum(_behind(consumer, each) for each in self._partitions.values()))
 
@@ -179,10 +186,14 @@ class Member:
         elif code == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001
             consumer.incremental_unassign([TopicPartition(*partition.key)])
             self._take_up(consumer, [self.places.find_anew(consumer, partition)])
-        elif code in NOTHING_THERE:
-            self._connection.down(str(error))
         elif error.fatal():
             raise KafkaException(error)
+        else:
+            self._doubt(error)
+
+    def _doubt(self, error: KafkaError) -> None:
+        if error.code() in NOTHING_THERE:
+            self._connection.down(str(error))
         else:
             self._connection.doubt(error)
 
@@ -193,7 +204,10 @@ class Member:
     # -- the group: called within ``poll`` and ``close`` ---------------------------------------------------------
 
     def _assigned(self, consumer: Consumer, added: list[TopicPartition]) -> None:
-        self._take_up(consumer, self.places.find(consumer, AdminClient(self._options.told(once=False)), added))
+        found = self.places.find(consumer, AdminClient(self._options.told(once=False)), added)
+        if self.state:
+            self.state.recall(found)
+        self._take_up(consumer, found)
 
     def _take_up(self, consumer: Consumer, found: list[Partition]) -> None:
         self._partitions.update({each.key: each for each in found})
@@ -213,11 +227,7 @@ class Member:
         self._inbox.withdraw(file_ids)
         self._inbox.wait_until_durable(file_ids, REVOKE_SECONDS)
         self._note_durable()
-        if offsets := self._ahead(keys):
-            try:
-                consumer.commit(offsets=offsets, asynchronous=False)
-            except KafkaException as error:  # whoever gets them repeats a little, under the same ids
-                self._connection.doubt(error.args[0])
+        self._commit(consumer, keys, asynchronous=False)  # if it fails, whoever gets them repeats a little
         self._drop(keys)
 
     def _lost(self, consumer: Consumer, removed: list[TopicPartition]) -> None:
@@ -227,7 +237,10 @@ class Member:
 
     def _drop(self, keys: Iterable[tuple[str, int]]) -> None:
         keys = list(keys)
-        self._inbox.withdraw(self._file_ids(keys))
+        file_ids = self._file_ids(keys)
+        self._inbox.withdraw(file_ids)
+        if self.state:
+            self.state.forget(file_ids)
         for key in keys:
             self._partitions.pop(key, None)
 
@@ -247,14 +260,20 @@ class Member:
         mine = [self._partitions[key] for key in keys if key in self._partitions]
         return [TopicPartition(*each.key, each.durable) for each in mine if each.durable > each.committed]
 
-    def _commit(self, consumer: Consumer) -> None:
-        offsets = self._ahead(self._partitions)
+    def _commit(self, consumer: Consumer, keys: Iterable[tuple[str, int]], *, asynchronous: bool) -> None:
+        offsets = self._ahead(keys)
         if not offsets:
             return
         try:
-            consumer.commit(offsets=offsets, asynchronous=True)
+            if self.state:
+                origins = [self._partitions[each.topic, each.partition].origin.file_id for each in offsets]
+                self.state.publish(consumer, dict(zip(origins, offsets, strict=True)))
+            elif asynchronous:
+                consumer.commit(offsets=offsets, asynchronous=True)
+            else:
+                consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            self._connection.doubt(error.args[0])
+            self._doubt(error.args[0])
             return
         for each in offsets:
             self._partitions[each.topic, each.partition].committed = each.offset

@@ -29,6 +29,7 @@ class Partition:
         committed: as far as the group knows, or was asked to note, what is durable.
         durable: everything before it is in the ledger of this member, or of another that committed it.
         end: where it ended when its first messages came to this member.
+        foreign: the group is further than this member ever was: another one read it meanwhile.
     """
 
     topic: str
@@ -38,6 +39,7 @@ class Partition:
     committed: int
     durable: int = NOWHERE
     end: int = NOWHERE
+    foreign: bool = False
     payloads: list[bytes] = field(default_factory=list[bytes])
     numbers: list[int] = field(default_factory=list[int])
 

@@ -91,7 +91,8 @@ class Places:
         start = max(known, committed)
         if start == NOWHERE:
             start = _ends(consumer, group)[self._start_at == "end"]
-        return self._begun(Partition(group.topic, group.partition, Origin(file_id, epoch, path), start, committed))
+        origin, foreign = Origin(file_id, epoch, path), committed > known
+        return self._begun(Partition(group.topic, group.partition, origin, start, committed, foreign=foreign))
 
     def _begun(self, partition: Partition) -> Partition:
         """The same, with what of it is durable.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from monitor.brokers.kafka import EXTRA, LIBRARY, KafkaOptions, settings
-from monitor.core.accounting import Position
+from monitor.core.accounting import Arrival, MemoryChange, Position
 from monitor.core.extras import require
 from monitor.core.message_options import MessageOptions
 from monitor.core.protocols import SourceContext
@@ -72,6 +72,22 @@ class Config(KafkaOptions, MessageOptions):
         default=30.0, ge=1, le=3600, description="How often it is looked for topics that match and new partitions."
     )
 
+    state_topic: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")] | None = Field(
+        default=None,
+        description="A compacted topic in which daemons of the group leave what they remember of keys, so that it "
+        "moves with the partitions. It has as many partitions as the topic that is read. None: it stays where it is.",
+    )
+
+    @model_validator(mode="after")
+    def _state_apart(self) -> Self:
+        if self.state_topic is not None and self._reads(self.state_topic):
+            raise ValueError(f"`state_topic` {self.state_topic} is among the topics that are read")
+        return self
+
+    def _reads(self, topic: str) -> bool:
+        patterns = (re.compile(each) for each in self.topics if each.startswith("^"))
+        return topic in self.topics or any(pattern.search(topic) for pattern in patterns)
+
     @classmethod
     def reserved(cls) -> tuple[str, ...]:
         return RESERVED
@@ -84,9 +100,11 @@ class Config(KafkaOptions, MessageOptions):
         topic = getattr(sink, "topic", None)
         if not isinstance(sink, KafkaOptions) or not isinstance(topic, str) or not {*sink.brokers} & {*self.brokers}:
             return None
-        patterns = (re.compile(each) for each in self.topics if each.startswith("^"))
-        read = topic in self.topics or any(pattern.search(topic) for pattern in patterns)
-        return f"topic {topic}" if read else None
+        return f"topic {topic}" if self._reads(topic) else None
+
+    def client(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of any client of these brokers; raises what ``settings`` does."""
+        return settings(self, own)
 
     def told(self, *, once: bool) -> dict[str, Any]:
         """The settings of librdkafka; raises what ``settings`` does."""
@@ -177,6 +195,15 @@ class Kafka:
     def committed(self, position: Position) -> None:
         """Its offset may be committed to the group."""
         self._inbox.committed(position)
+
+    def remembered(self, position: Position, changes: Sequence[MemoryChange]) -> None:
+        """What the batch before a position changed may be shared with the group, if that is asked for."""
+        if self._member.state:
+            self._member.state.note(position, changes)
+
+    def arrivals(self) -> list[Arrival]:
+        """What came with partitions from other members."""
+        return self._member.state.arrivals() if self._member.state else []
 
     def close(self) -> None:
         """Commit what is durable and leave the group; may be called twice."""

@@ -79,7 +79,7 @@ def test_a_group_whose_log_was_truncated_without_a_copy_is_complete(tmp_path: Pa
         InputConfig(encoding="utf-16"), InputConfig(encoding="utf-16-be"), InputConfig(delimiter="\0"),
         InputConfig(delimiter="\r\n"), InputConfig(delimiter=";;"), InputConfig(encoding="utf-16", delimiter="||"),
     ],
-    ids=lambda form: f"{form.encoding} {form.delimiter!r}",
+    ids=lambda form: f"{form.encoding} {form.delimiter.encode().hex()}",
 )  # fmt: skip
 class TestDelimiters:
     """``text`` writes lines in the form that is configured; they hold other delimiters' bytes."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from monitor.core.accounting import Position
+from monitor.core.accounting import Counts, Outcome, Position
 from monitor.core.clock import SystemClock
 from monitor.core.records import Chunk, Messages, Origin
 from monitor.ingest.framing import Framer
@@ -115,7 +115,7 @@ def test_plenty_does_not_wait(scenes: list[Scene]) -> None:
 def test_a_source_is_told_before_it_is_closed_what_was_committed_last() -> None:
     source = Prepared([])
     item = StreamInput("web", source, Framer, Telemetry(SystemClock()).stream("web"))
-    item.committed.append(Position(LOG, 7, b""))
+    item.committed.append(Outcome("web", [Position(LOG, 7, b"")], Counts()))
 
     item.finish()
 

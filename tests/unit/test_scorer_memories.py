@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from monitor import plugins
+from monitor.app.joining import join
 from monitor.app.pipeline import Processed
-from monitor.core.accounting import Counts, Outcome
+from monitor.core.accounting import Counts, MemoryChange, Outcome, Position
 from monitor.core.arrays import F32
 from monitor.core.clock import ManualClock
 from monitor.core.errors import UnavailableError
 from monitor.core.protocols import Encoder
-from monitor.core.records import RawBatch, RecordBatch
+from monitor.core.records import Origin, RawBatch, RecordBatch
 from monitor.core.rows import without_lines
 from monitor.ingest.features import FeatureSpace
 from monitor.ledger import Ledger
@@ -55,14 +56,20 @@ class Model:
         self.features = FeatureSpace.restore(learned.state(), lambda kind: plugins.module("encoders", kind))
         self.memories = self.features.memories
         self.take_over = self.features.take_over
+        self.learned: list[MemoryChange] = []
         self.rows: list[F32] = []
 
     def process(self, raw: RawBatch, prepared: object = None) -> Processed:
         assert prepared is None
         batch = part(visits(100), raw.next_offset, raw.next_offset + BATCH)
         self.rows.append(self.features.encode(batch).values)
-        outcome = Outcome("web", (), Counts(read=BATCH, scored=BATCH), memories=self.features.memory_changes())
+        changes = self.features.memory_changes()
+        self.learned += changes
+        outcome = Outcome("web", (), Counts(read=BATCH, scored=BATCH), memories=changes)
         return Processed(outcome, np.zeros(BATCH), np.zeros(BATCH), None, {})
+
+    def join(self, changes: Sequence[MemoryChange]) -> tuple[list[MemoryChange], dict[str, str]]:
+        return join(changes, self.memories(), self.take_over)
 
     def idle(self, *, ending: bool = False) -> None:
         """Nothing is known but what came."""
@@ -243,3 +250,46 @@ def test_a_stream_taken_off_and_put_back_goes_on_with_what_is_in_the_ledger(tmp_
         life.score(1)
 
         assert life.remembered() == life_of(tmp_path / "whole", Model(GAP), 0, 1)
+
+
+ARRIVED = Position(Origin("kafka:readings/3", 0, "kafka:readings/3"), 12, b"")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_another_daemon_remembered_is_gone_on_with(tmp_path: Path, restarted: bool) -> None:
+    before, after = Model(GAP, LEVEL), Model(GAP, LEVEL)
+    life_of(tmp_path / "other", before, 0, 1, 2)
+    with ExitStack() as stack:
+        life = stack.enter_context(Life(tmp_path / "own"))
+        life.use(Model(GAP, LEVEL) if restarted else after)
+        life.queue.put(Queued("web", sightings=(ARRIVED,), memories=before.learned))
+        assert life.queue.drained(30)
+        if restarted:
+            stack.pop_all().close()
+            life = stack.enter_context(Life(tmp_path / "own"))
+            life.use(after)
+        life.score(3, 4, 5)
+
+        assert life.remembered() == after.features.keyed_state()
+        assert [(each.origin, each.offset) for each in life.ledger.resume("web")] == [(ARRIVED.origin, ARRIVED.offset)]
+
+    whole = Model(GAP, LEVEL)
+    life_of(tmp_path / "whole", whole, *range(6))
+    np.testing.assert_array_equal(after.rows, whole.rows[3:])
+
+
+def test_what_another_daemon_remembers_otherwise_is_told_and_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, after = Model(OTHER_GAP, LEVEL), Model(GAP)
+    life_of(tmp_path / "other", before, 0)
+    with Life(tmp_path / "own") as life:
+        life.use(after)
+        life.score(0)
+        held = life.remembered()
+        life.queue.put(Queued("web", sightings=(ARRIVED,), memories=before.learned))
+        assert life.queue.drained(30)
+
+        assert life.remembered() == held == after.features.keyed_state()
+    other = "another daemon of the group has it with another kind, field or options"
+    assert events(caplog) == [f"gap: {other}", f"level: {other}"]
