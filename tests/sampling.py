@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from monitor.app.alerting import Scored
-from monitor.app.benign import benign, chosen
+from monitor.app.benign import benign, chosen, learned_files
 from monitor.app.compose import build_ingest, learned_fields, sampler_of
 from monitor.app.gates.feedback import framed
 from monitor.app.kept import Kept
@@ -90,7 +90,7 @@ class World:
             self.said.extend([f"{what}: {remark}"] if total else [])
 
         kept = chosen(self.config, "web", self.stream, inputs, say, reservoir=reservoir)
-        return list(benign(self.config, "web", self.stream, inputs, kept, say))
+        return list(benign(self.config, "web", self.stream, learned_files("web", self.stream, inputs, kept), kept, say))
 
     def learned(self, inputs: Sequence[Path] = (), *, reservoir: bool = False) -> list[float]:
         """The values of the field ``ms`` of what is learned, in order."""

@@ -41,25 +41,24 @@ def benign(
     config: Config,
     name: str,
     stream: StreamConfig,
-    inputs: Sequence[Path],
+    files: Sequence[Path],
     kept: Kept,
     progress: Progress,
     engine: Engine | None = None,
 ) -> Iterator[RecordBatch]:
-    """Parsed batches in the order of event time: of the given files and of the sample.
+    """Parsed batches in the order of event time: of the files and of the sample.
 
-    Without either of the files that the stream's source reads. Records that people called benign are among them; those
-    they called anomalies, what came near an alert, and bursts of what is odd, are marked as filtered.
+    Records that people called benign are among them; those they called anomalies, what came near an alert, and bursts
+    of what is odd, are marked as filtered.
 
     Raises:
-        NoInputError: there is nothing to read.
+        NoInputError: a file is not there any more.
         StateError, PermissionDeniedError: what people said cannot be read.
         UsageError, UnavailableError: the engine's workers cannot read it, or die of it.
     """
     feedback = Feedback.of(resolve_state_dir(config, os.environ), name, stream)
-    paths = list(inputs) if inputs or kept.days else source_files(name, stream)
     sampled = _sampled(stream, kept, feedback)
-    others = (feedback.benign(), _read(_parsed(config, name, paths, engine), name, feedback, progress))
+    others = (feedback.benign(), _read(_parsed(config, name, files, engine), name, feedback, progress))
     if kept.needed and kept.days:
         sampled, others = _in_stretches(kept, sampled), (_alone(others[0]), _by_key(others[1]))
     return heapq.merge((records for records, _ in sampled), *others, key=_begins)
@@ -208,6 +207,15 @@ def _begins(batch: RecordBatch) -> float:
     """When the first record of a batch happened; before all others where that is not known."""
     times = np.empty(0) if batch.times is None else batch.times[np.isfinite(batch.times)]
     return float(times[0]) if len(times) else -np.inf
+
+
+def learned_files(name: str, stream: StreamConfig, inputs: Sequence[Path], kept: Kept) -> Sequence[Path]:
+    """The files to learn from: those given; without them and without a sample, those that the stream's source reads.
+
+    Raises:
+        NoInputError: there are none.
+    """
+    return inputs if inputs or kept.days else source_files(name, stream)
 
 
 def source_files(name: str, stream: StreamConfig) -> list[Path]:

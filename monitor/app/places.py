@@ -50,6 +50,16 @@ class Places:
             row -= len(lines)
         raise IndexError(f"there are {self._held} records, and one beyond them is asked for")
 
+    def begins(self, count: int) -> dict[str, int]:
+        """Where the newest ``count`` usable records begin in each file they stand in, ``count`` at most ``most``."""
+        found: dict[str, int] = {}
+        passed = self._held - count
+        for path, lines, offsets in self._parts:
+            for offset in offsets[min(passed, len(lines)) :][:1].tolist():
+                found[path] = min(offset, found.get(path, offset))
+            passed = max(0, passed - len(lines))
+        return found
+
     def _note(self, batch: RecordBatch) -> None:
         usable = np.flatnonzero(batch.ok)
         first = self._lines.first(batch.raw)

@@ -6,22 +6,25 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
 
-from monitor.app.benign import benign, chosen, paced
+from monitor.app.benign import benign, chosen, learned_files, paced
 from monitor.app.compose import build_encoders, promise_of
 from monitor.app.gates import episode, feedback, judged, replay
 from monitor.app.gates.contender import Contender, champion
 from monitor.app.gates.contest import Contest
 from monitor.app.learned_silence import LearnedSilence
+from monitor.app.older import Older
 from monitor.app.places import Places
 from monitor.app.publication import Finished, Verdict, published
 from monitor.app.retrain_report import Outcome, Report, report_of
 from monitor.app.silences import SECTION
+from monitor.app.spread import Share
 from monitor.app.streams import chosen_streams, models_root
 from monitor.app.suspicions import suspicions
 from monitor.app.told import told_records
@@ -93,10 +96,12 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     told = told_records(state_dir, name, stream, kept.period) if len(kept) and not kept.needed else None
     device, message = choose_device(config.device)
     places = Places(request.max_records)
-    batches = benign(config, name, stream, request.inputs, kept, progress, request.engine)
+    files = learned_files(name, stream, request.inputs, kept)
+    older = Older(Share(config, name), () if kept.days else files, request.engine, progress)
+    batches = benign(config, name, stream, files, kept, progress, request.engine)
     silence = LearnedSilence(stream, clock, sampled=len(kept) > 0)
     records, read, unparsed = gather(silence.watch(places.watch(batches)), request.max_records)
-    judging = Judging(stream.score, stream.alert, told)
+    judging = Judging(stream.score, stream.alert, told, partial(older.tail, places.begins(len(records))))
     trained = _trained(name, records, stream, judging, device, progress, _time_limit(request, clock), halfway=halfway)
     in_use = champion(config, name, device)
     known = None if in_use is None else in_use.contents.sections
@@ -121,6 +126,7 @@ def _retrain(config: Config, name: str, request: Request, clock: Clock, progress
     report = report_of(trained, contest, tried, verdict, read=read, unparsed=unparsed, device=message)
     return msgspec.structs.replace(
         report,
+        older=older.scored,
         suspects=suspicions(trained.suspects, places, len(records)),
         disagreements=replay.disagreements(contest, places),
     )

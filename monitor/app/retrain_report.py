@@ -49,7 +49,8 @@ class Report(msgspec.Struct, frozen=True):
     ``published`` is the new version; None after a dry run, or where gates were not passed: ``refused`` says why in
     words. With ``--force`` both are there. ``disagreements`` are with the model in use, None where there is none.
     ``method`` is what scores, ``average`` over how many records; ``limit`` what to expect above ``threshold``.
-    ``suspects`` were left out of all of it; ``candidates`` are the bottlenecks tried.
+    ``suspects`` were left out of all of it; ``candidates`` are the bottlenecks tried. ``older`` records were
+    scored to calibrate besides; they did so if ``limit`` rests on more records than ``calibration``.
     ``silent_seconds`` is after how long a silence of the stream is told; ``missed_keys`` are there all the time, and
     the silence of each is told after ``key_silent_seconds`` at most. None where the records do not tell.
     """
@@ -90,6 +91,7 @@ class Report(msgspec.Struct, frozen=True):
     silent_seconds: float | None = None
     missed_keys: int | None = None
     key_silent_seconds: float | None = None
+    older: int = 0
 
     def text(self) -> str:
         """The report for a person."""
@@ -98,6 +100,7 @@ class Report(msgspec.Struct, frozen=True):
             f"stream {self.stream}: {self.records_read:,} records read"
             + (f", {self.unparsed:,} of them do not parse" if self.unparsed else ""),
             f"  split      {self._split()}",
+            *self._older(),
             f"  device     {self.device}",
             *listing(self.suspects),
             f"  network    {self._kind()}{layers}{self._beside()}, best of {self.epochs} epochs: {self.best_epoch}"
@@ -147,6 +150,13 @@ class Report(msgspec.Struct, frozen=True):
             return []
         counts = f"{found.both:,} with both, {found.only_new:,} now, {found.only_old:,} with the one in use only"
         return [f"  replayed   records that alert: {counts}", *(f"             {each.text()}" for each in found.shown)]
+
+    def _older(self) -> list[str]:
+        if not self.older:
+            return []
+        if self.limit and self.limit.records > self.calibration:
+            return [f"             {self.older:,} older ones, of which nothing was learned, calibrate with them"]
+        return [f"             {self.older:,} older ones score otherwise than the newest and do not calibrate"]
 
     def _kind(self) -> str:
         return "" if self.network == "dense" else f"{self.network} "

@@ -88,13 +88,13 @@ def prepared(share: Share, split: Split) -> list[Prepared]:
 
 def parsed(share: Share, split: Split) -> list[RecordBatch]:
     """A worker's part of reading for a training, without the lines."""
-    ingest = _kept((share.stream, "ingest"), partial(_ingest, share))
+    ingest = made_once((share.stream, "ingest"), partial(_ingest, share))
     return [replace(ingest.parse(raw), raw=without_lines()) for raw in share.read(split)]
 
 
 def model(share: Share) -> Pipeline:
     """The data path of a worker."""
-    pipeline: Pipeline = _kept((share.stream, "pipeline"), partial(_pipeline, share))
+    pipeline: Pipeline = made_once((share.stream, "pipeline"), partial(_pipeline, share))
     return pipeline
 
 
@@ -121,10 +121,11 @@ def _pipeline(share: Share) -> Pipeline:
 
 
 _known: dict[tuple[str, str], Any] = {}
-"""What this process, as a worker, has made; it works for one command alone."""
+"""What this process, as a worker, has made."""
 
 
-def _kept(name: tuple[str, str], make: Callable[[], Any]) -> Any:
+def made_once(name: tuple[str, str], make: Callable[[], Any]) -> Any:
+    """What a worker has made under this name, of a stream; it works for one command alone."""
     if name not in _known:
         _known[name] = make()
     return _known[name]

@@ -35,21 +35,23 @@ MOST_SHARE = 0.1
 """However large a budget is, no more benign records than this are given up to alert: beyond, a score says nothing."""
 
 
-def conformal_limit(scores: F64, rate: float) -> tuple[float, int]:
+def conformal_limit(scores: F64, rate: float, count: int | None = None) -> tuple[float, int]:
     """The score that at most a share ``rate`` of new benign records is expected to exceed, and its rank k from the top.
+
+    ``scores`` are the highest of ``count`` records, by default all of them; no lower limit is ever given.
 
     With fewer than 1/rate scores it is the largest, and more than ``rate`` are expected to exceed it: 1 / (n + 1).
 
     >>> conformal_limit(np.arange(199.0), 0.01)
     (197.0, 2)
     """
-    rank = min(max(1, math.floor(rate * (len(scores) + 1))), len(scores))
+    rank = min(max(1, math.floor(rate * ((count or len(scores)) + 1))), len(scores))
     return float(np.partition(scores, -rank)[-rank]), rank
 
 
 def rate_limit(benign: HeldOut, rate: float) -> Limit:
     """The limit that at most a share ``rate`` of benign records is expected to exceed, 0 < rate < 1."""
-    return _limit("rate", benign, conformal_limit(benign.scores, rate)[0])
+    return _limit("rate", benign, conformal_limit(benign.scores, rate, len(benign))[0])
 
 
 def fixed_limit(benign: HeldOut, value: float, told: Told = NOTHING_TOLD) -> Limit:

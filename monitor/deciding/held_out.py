@@ -12,6 +12,7 @@ import numpy as np
 from monitor.core.arrays import F64, I64
 from monitor.core.clock import DAY_SECONDS
 from monitor.core.errors import DataError
+from monitor.deciding.score_tail import ScoreTail, key_codes
 
 TRIM = 0.01
 """The first and the last hundredth of the event times do not tell how fast records come: a clock that was wrong once
@@ -33,6 +34,8 @@ class HeldOut:
         keys: codes of their keys, [n]; None when all are of one.
         gap_seconds: alerts of a key that are no further apart are one episode.
         records_per_day: how many records come in a day; by default as many as came by their times.
+        rest: of more records, of which ``scores`` are the highest: how many they are in all, and the lowest score. Then
+            only limits can be asked for that are no lower than ``scores``.
 
     Raises:
         DataError: there is no score, or one that is not finite.
@@ -46,23 +49,38 @@ class HeldOut:
         *,
         gap_seconds: float = 0.0,
         records_per_day: float | None = None,
+        rest: tuple[int, float] | None = None,
     ) -> None:
         if len(scores) == 0 or not np.isfinite(scores).all():
             raise DataError("calibration: no benign record was held out, or one has a score that is not finite")
-        times = _known(times)
+        times = known_times(times)
         keys = np.zeros(len(scores), dtype=np.int64) if keys is None else np.unique(keys, return_inverse=True)[1]
         if times is not None:
             order = np.lexsort((times, keys))
             scores, times, keys = scores[order], times[order], keys[order]
         before = np.full(len(scores), -np.inf) if times is None else highest_before(scores, times, keys, gap_seconds)
+        self._count, self.lowest = rest or (len(scores), float(scores.min()))
         self.scores, self._before, self._times = scores, before, times
         self._sorted = np.sort(scores)
         self._continuing = np.sort(np.minimum(scores, before))  # the limits below which each goes on with an episode
         self._span = None if times is None else _span(times)
         self.records_per_day = records_per_day or self._came_per_day()
 
+    @classmethod
+    def of(cls, tail: ScoreTail, *, gap_seconds: float, records_per_day: float | None) -> HeldOut:
+        """Records of which there is the tail alone; it does not say how many come in a day."""
+        codes = None if tail.keys is None else key_codes(tail.keys)
+        return cls(
+            tail.scores,
+            tail.times,
+            codes,
+            gap_seconds=gap_seconds,
+            records_per_day=records_per_day,
+            rest=(tail.count, tail.lowest),
+        )
+
     def __len__(self) -> int:
-        return len(self.scores)
+        return self._count
 
     def _came_per_day(self) -> float | None:
         return (len(self) - 1) / self._days if self._days else None
@@ -79,11 +97,11 @@ class HeldOut:
 
     def exceeding(self, limits: F64) -> I64:
         """Records above each limit, as many as ``limits``."""
-        return len(self) - np.searchsorted(self._sorted, limits, side="right")
+        return len(self.scores) - np.searchsorted(self._sorted, limits, side="right")
 
     def episodes(self, limits: F64) -> I64:
         """Episodes above each limit. A lower limit may have fewer: it joins what a higher one keeps apart."""
-        continuing = len(self) - np.searchsorted(self._continuing, limits, side="right")
+        continuing = len(self.scores) - np.searchsorted(self._continuing, limits, side="right")
         return self.exceeding(limits) - continuing
 
     def burst(self, limit: float) -> float:
@@ -121,7 +139,7 @@ def _highest(values: F64, starts: I64, stops: I64) -> F64:
     return highest
 
 
-def _known(times: F64 | None) -> F64 | None:
+def known_times(times: F64 | None) -> F64 | None:
     """Times with each gap filled by the time before it, or by the first; None when there is none at all."""
     if times is None or not np.isfinite(times).any():
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from monitor.core.alert_config import AlertConfig
@@ -10,9 +12,11 @@ from monitor.core.config import ScoreConfig
 from monitor.core.errors import UsageError
 from monitor.core.limit import Limit
 from monitor.core.records import RecordBatch
+from monitor.deciding.alike import alike
 from monitor.deciding.averaging import all_moving_means, length_for
 from monitor.deciding.budget import budget_limit, fixed_limit, rate_limit
-from monitor.deciding.held_out import HeldOut
+from monitor.deciding.held_out import HeldOut, known_times
+from monitor.deciding.score_tail import ScoreTail, key_codes, merged
 from monitor.deciding.told import NOTHING_TOLD, Told, ToldRecords
 from monitor.ingest.features import FeatureSpace
 from monitor.model.calibration import ScoreRange
@@ -21,9 +25,21 @@ from monitor.scoring.l1 import L1Scorer
 HIGHEST = 1e300
 """Stands for a score that is not finite."""
 
+Older = Callable[[], ScoreTail | None]
+"""Gives the scores of older records, of which nothing was learned; None where there are none. It may take minutes."""
+
+
+def nothing_older() -> None:
+    """There are none."""
+
 
 def rarity_range(
-    rarity: F64, held_out: RecordBatch, score: ScoreConfig, alert: AlertConfig, told: Told = NOTHING_TOLD
+    rarity: F64,
+    held_out: RecordBatch,
+    score: ScoreConfig,
+    alert: AlertConfig,
+    told: Told = NOTHING_TOLD,
+    older: Older = nothing_older,
 ) -> tuple[ScoreRange, Limit]:
     """The range of a score by rarity, and what to expect above the threshold.
 
@@ -33,24 +49,32 @@ def rarity_range(
         score: its method, and over how many records it is averaged.
         alert: says how many false alarms are accepted.
         told: the rarity of records that ``held_out`` leaves out; they count towards a budget.
+        older: gives the rarity of older records; it is not asked where scores are averaged.
 
     Raises:
         DataError: a budget is asked for, and nobody knows how many records come in a day.
         TryLaterError: there are too few records to keep the budget.
     """
-    codes = key_codes(held_out)
+    codes = _codes(held_out)
     length = length_for(rarity, codes) if score.average == "auto" else score.average
-    benign = _benign(all_moving_means(rarity, codes, length), held_out, codes, alert)
+    tail = older() if length == 1 else None  # averages are of records in order, and of pieces nobody knows it
+    benign = _benign(all_moving_means(rarity, codes, length), held_out, codes, alert, tail)
     if length > 1:
         told = NOTHING_TOLD  # one record of an episode does not tell its average
     limit = benign_limit(benign, alert, told)
-    score_range = ScoreRange(score.method, float(benign.scores.min()), limit.value, length)
+    score_range = ScoreRange(score.method, benign.lowest, limit.value, length)
     return score_range, limit if alert.threshold == 1 else fixed_limit(benign, score_range.value(alert.threshold))
 
 
-def l1_limit(scores: F64, held_out: RecordBatch, alert: AlertConfig, told: Told = NOTHING_TOLD) -> Limit:
+def l1_limit(
+    scores: F64,
+    held_out: RecordBatch,
+    alert: AlertConfig,
+    told: Told = NOTHING_TOLD,
+    older: Older = nothing_older,
+) -> Limit:
     """The limit of plain L1 ``scores`` [n] of held-out records; as ``rarity_range`` has it of others."""
-    benign = _benign(scores, held_out, key_codes(held_out), alert)
+    benign = _benign(scores, held_out, _codes(held_out), alert, older())
     return (
         fixed_limit(benign, alert.threshold)
         if alert.budget_per_day is None
@@ -86,22 +110,23 @@ def told_again(told: ToldRecords | None, features: FeatureSpace, scorer: L1Score
     return Told(np.nan_to_num(scores * told.factors, nan=HIGHEST, posinf=HIGHEST), told.days)
 
 
-def key_codes(records: RecordBatch) -> I64 | None:
+def _codes(records: RecordBatch) -> I64 | None:
     """A number for the key of each record, of a sample of stretches for its stretch, [n]; None without keys."""
     if records.stretches is not None:
         return records.stretches
-    if records.keys is None:
-        return None
-    encoded = records.keys.dictionary_encode(null_encoding="encode")
-    codes: I64 = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes
+    return None if records.keys is None else key_codes(records.keys)
 
 
-def _benign(scores: F64, held_out: RecordBatch, codes: I64 | None, alert: AlertConfig) -> HeldOut:
-    return HeldOut(
-        scores,
-        held_out.times,
-        codes,
-        gap_seconds=alert.episode_gap_seconds,
-        records_per_day=alert.records_per_day,
-    )
+def _benign(
+    scores: F64, held_out: RecordBatch, codes: I64 | None, alert: AlertConfig, older: ScoreTail | None
+) -> HeldOut:
+    """The held-out records, and with them the older ones if they are like these.
+
+    How many records come in a day the newest tell: files of some time ago need not have all that came.
+    """
+    gap = alert.episode_gap_seconds
+    newest = HeldOut(scores, held_out.times, codes, gap_seconds=gap, records_per_day=alert.records_per_day)
+    if older is None or not alike(newest, older):
+        return newest
+    tail = merged([ScoreTail.of(scores, known_times(held_out.times), held_out.keys), older])
+    return HeldOut.of(tail, gap_seconds=gap, records_per_day=newest.records_per_day)

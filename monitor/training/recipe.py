@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from monitor.core.model_config import ModelConfig
 from monitor.core.protocols import Encoder
 from monitor.core.records import RecordBatch
 from monitor.core.rows import take
+from monitor.deciding.score_tail import ScoreTail
 from monitor.deciding.told import ToldRecords
 from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents, canary_of
@@ -30,7 +32,7 @@ from monitor.scoring.canary import with_scores
 from monitor.scoring.choice import scorer_of
 from monitor.training.fitting import fit
 from monitor.training.halfway import Halfway
-from monitor.training.limits import check_budget, l1_limit, rarity_range, told_again
+from monitor.training.limits import check_budget, l1_limit, nothing_older, rarity_range, told_again
 from monitor.training.sampled import learned_of, only_remembered, with_judged
 from monitor.training.score_fitting import learn_score
 from monitor.training.splits import Split, split
@@ -46,11 +48,13 @@ class Judging:
     """What makes a score and an alert of an error: the ``score:`` and ``alert:`` sections of a stream.
 
     ``told`` are records that those to learn leave out because people were told of them; they count towards a budget.
+    ``older`` scores, with the model as it is then, records of which nothing was learned; see ``limits.Older``.
     """
 
     score: ScoreConfig
     alert: AlertConfig
     told: ToldRecords | None = None
+    older: Callable[[BundleContents], ScoreTail | None] = lambda _contents: None
 
     def sections(self) -> dict[str, dict[str, Any]]:
         """Both sections as plain data."""
@@ -161,15 +165,25 @@ def train(
         evidence=learned.state if learned else {},
     )
     again = told_again(judging.told, features, scorer_of(unlimited, layout))
+    older = partial(judging.older, unlimited) if _tells_of_others(config, features) else nothing_older
     if learned:
-        score_range, limit = rarity_range(learned.rarity, held_out, judging.score, judging.alert, again)
+        score_range, limit = rarity_range(learned.rarity, held_out, judging.score, judging.alert, again, older)
         contents = replace(unlimited, score=score_range, limit=limit)
         contents = replace(contents, canary=with_scores(contents.canary, scorer_of(contents, layout)))
     else:
-        limit = l1_limit(calibration.score(inference.errors(benign)), held_out, judging.alert, again)
+        scores = calibration.score(inference.errors(benign))
+        limit = l1_limit(scores, held_out, judging.alert, again, older)
         contents = replace(unlimited, threshold=limit.value, limit=limit)
     later = take(records, parts.order[parts.train.stop :])
     return Trained(contents, features, features.widened(later), suspects)
+
+
+def _tells_of_others(config: ModelConfig, features: FeatureSpace) -> bool:
+    """Whether records that the training did not see can calibrate: each by itself, and held out as all of them are.
+
+    Suspected records are found by a first training on all of them, which says nothing of others.
+    """
+    return config.split == "time" and not config.trim and not features.remembers
 
 
 def _cores(layout: Layout) -> AbstractContextManager[None]:
