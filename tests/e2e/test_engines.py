@@ -142,12 +142,14 @@ def test_evaluation_says_the_same(place: Place, engine: Engine) -> None:
 
 def test_what_is_learned_is_the_same(place: Place, engine: Engine) -> None:
     def learned(engine: Engine | None) -> Report:
-        asked = Retraining(("apart",), (place.tested,), dry_run=True, force=True, engine=engine)
+        asked = Retraining(("apart",), (place.tested,), max_records=5_000, dry_run=True, force=True, engine=engine)
         (outcome,) = retrain_streams(place.config, asked, quiet)
         assert isinstance(outcome.found, Report)
         return outcome.found
 
-    assert learned(engine) == learned(None)
+    alone = learned(None)
+    assert (alone.older, alone.limit and alone.limit.records) == (TESTED - 5_000, TESTED - 5_000 + alone.calibration)
+    assert learned(engine) == alone
 
 
 def test_a_pattern_stands_for_files_compressed_or_parquet(place: Place) -> None:

@@ -96,3 +96,23 @@ def test_a_person_is_shown_the_worst_only_and_a_hostile_name_does_no_harm() -> N
 
 def test_nothing_is_said_of_no_suspects() -> None:
     assert listing([]) == []
+
+
+@pytest.mark.parametrize(("most", "begins"), [(3, [None, 2]), (5, [13, 0]), (7, [4, 0]), (100, [0, 0])])
+def test_what_was_gathered_begins_somewhere_in_each_file(
+    files: tuple[Path, Path], most: int, begins: list[int | None]
+) -> None:
+    places = Places(most)
+
+    kept, _, _ = gather(places.watch(batches(*files)), most)
+
+    found = places.begins(len(kept))
+    assert [found.get(str(path)) for path in files] == begins
+
+
+def test_of_a_file_read_twice_nothing_counts_as_older(files: tuple[Path, Path]) -> None:
+    places = Places(6)
+
+    kept, _, _ = gather(places.watch(batches(files[0], files[1], files[0])), 6)
+
+    assert places.begins(len(kept)) == {str(files[1]): 6, str(files[0]): 0}

@@ -179,3 +179,11 @@ def test_suspects_are_listed_before_what_was_learned_without_them() -> None:
 
     assert "  suspected  records left out (model.trim): 1, of them held out: 0\n" in text
     assert "             a.log:7: 31.4 times the usual error, most in level\n  network" in text
+
+
+def test_the_report_says_what_became_of_older_records() -> None:
+    taken = changed(older=759).splitlines()  # the limit rests on 999
+    left = changed(older=759, limit=None).splitlines()
+
+    assert taken[2] == "             759 older ones, of which nothing was learned, calibrate with them"
+    assert left[2] == "             759 older ones score otherwise than the newest and do not calibrate"
