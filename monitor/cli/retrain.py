@@ -28,7 +28,7 @@ from monitor.engines.choice import EngineChoice
     type=click.IntRange(min=10),
     default=200_000,
     show_default=True,
-    help="Use at most the newest this many.",
+    help="Learn from at most the newest this many; older records of files calibrate.",
 )
 @click.option(
     "--max-seconds",
