@@ -14,6 +14,10 @@ from typing import Any
 from monitor.core.errors import UnavailableError
 from monitor.engines.engine import TRIES, Item, Result, Window
 
+LOST = (BrokenProcessPool, OSError)
+"""What becomes of work when a worker dies: an OSError where it was just being handed over. One of the work's own comes
+again when it is done alone."""
+
 
 class Processes:
     """So many of them; None: one for each core that this process may use. See ``Engine``."""
@@ -27,7 +31,7 @@ class Processes:
         for item, task in window:
             try:
                 result = task.result()
-            except BrokenProcessPool:
+            except LOST:
                 result = self._alone(work, item)
                 window.again(_lost)
             yield result
@@ -67,4 +71,4 @@ def _leave_interrupts() -> None:
 
 
 def _lost(task: Future[Any]) -> bool:
-    return isinstance(task.exception(), BrokenProcessPool)
+    return isinstance(task.exception(), LOST)
