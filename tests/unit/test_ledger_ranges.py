@@ -62,6 +62,7 @@ def test_totals_are_what_is_settled_and_what_the_ranges_say(ledger: Ledger) -> N
 
     account = ledger.account("web")
 
+    assert account.stream == "web"
     assert len(account.of_file("f")) == MAX_RANGES
     assert account.settled == Counts(read=60, scored=60, bytes=200)
     assert account.settled + total(account.ranges) == account.counts

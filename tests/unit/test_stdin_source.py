@@ -112,6 +112,18 @@ def test_a_small_budget_cuts_blocks_and_loses_nothing(pipe: Pipe) -> None:
     assert [chunk.final for chunk in chunks].count(True) == 1
 
 
+def test_what_is_held_is_what_was_read_ahead_and_not_handed_out(pipe: Pipe) -> None:
+    pipe.writer.write(b"one\ntwo\n")
+    assert pipe.arrived.wait(30)
+
+    held = [pipe.source.held_bytes]
+    for budget_bytes in (3, 4, 100):
+        pipe.source.read(budget_bytes)
+        held.append(pipe.source.held_bytes)
+
+    assert held == [8, 5, 1, 0]
+
+
 def test_no_budget_reads_nothing(pipe: Pipe) -> None:
     pipe.writer.write(b"one\n")
     pipe.writer.close()
