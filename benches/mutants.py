@@ -26,8 +26,8 @@ TREE = Path(__file__).resolve().parent.parent
 LEAST = 3
 """Mutants of a module, however small it is."""
 ANY_MUTANT = "monitor.ledger.seals.x_seal__mutmut_1"
-MESSAGES = ("_inbox", "_journal*", "_kafka*", "_nats*", "_receiving", "_syslog*", "_topics", "_udp", "journald",
-            "kafka", "mqtt", "nats", "syslog_net")  # fmt: skip
+MESSAGES = ("_inbox", "_journal*", "_kafka*", "_nats*", "_receiving", "_syslog*", "_topics", "_udp", "_wake",
+            "journald", "kafka", "mqtt", "nats", "syslog_net")  # fmt: skip
 """The sources that are not of files."""
 SLOW = ("walk", "kill", "kernel")
 UNNOTICED = (0, 5, 33)

@@ -165,6 +165,13 @@ def test_closing_while_the_producer_is_silent_or_held_back_returns_at_once() -> 
         pipe.close()
 
 
+def test_a_silent_producer_does_not_keep_a_program_from_ending_that_did_not_close(pipe: Pipe) -> None:
+    readers = [thread for thread in threading.enumerate() if thread.name == "stdin"]
+
+    assert not pipe.source.exhausted
+    assert [thread.daemon for thread in readers] == [True]
+
+
 def test_two_runs_have_ids_of_their_own(pipe: Pipe) -> None:
     other = Pipe()
     for each in (pipe, other):
