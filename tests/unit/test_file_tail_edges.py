@@ -16,6 +16,7 @@ from monitor.sources._tailed import TailedFile
 from monitor.sources._watch import Watch
 from tests.support_files import (
     Broken,
+    Follower,
     compress,
     copy,
     copytruncate,
@@ -193,3 +194,31 @@ def test_a_watch_wakes_nobody_for_what_is_written_to_files_that_are_there(tmp_pa
     watch.close()
 
     assert not woken.acquire(blocking=False)
+
+
+def test_a_link_that_leads_in_a_circle_is_no_directory_to_look_into(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "app").mkdir()
+    write(tmp_path / "app" / "a.log", joined(OLD))
+
+    tail = Follower(tmp_path / "*" / "a.log")
+    tail.step()
+
+    assert tail.lines == OLD
+    assert not tail.events.failures
+
+
+def test_a_file_behind_a_stale_handle_keeps_no_new_one_from_being_read(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = followed(log, OLD, include="{}*")
+    inode, others = log.stat().st_ino, log.with_name("access.log.other")
+    Broken(monkeypatch, "pread", errno.ESTALE, lambda fd: int(str(fd)) >= 0 and os.fstat(int(str(fd))).st_ino == inode)
+    Broken(monkeypatch, "open", errno.ESTALE, lambda target: target == str(log))
+    write(log, joined(LATE))
+    tail.step()
+
+    write(others, joined(NEW))
+    tail.step()
+
+    assert tail.lines == OLD + NEW

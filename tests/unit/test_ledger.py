@@ -567,7 +567,7 @@ def test_a_lock_held_by_another_program_is_waited_for_and_then_reported(ledger: 
     other = sqlite3.connect(tmp_path / "state" / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(LedgerUnavailableError, match="SQLITE_BUSY"):
+    with pytest.raises(LedgerUnavailableError, match=r"cannot use .*ledger.sqlite3 now: .*SQLITE_BUSY"):
         ledger.commit([outcome(10, 1)])
     other.execute("ROLLBACK")
     other.close()
