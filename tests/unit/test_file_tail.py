@@ -126,13 +126,14 @@ def test_a_budget_of_nothing_still_finds_and_holds_files(log: Path) -> None:
     assert tail.lines == OLD
 
 
-def test_no_more_than_the_budget_is_read(log: Path) -> None:
+@pytest.mark.parametrize("budget", [1, 7])
+def test_no_more_than_the_budget_is_read(log: Path, budget: int) -> None:
     write(log, joined(OLD))
     tail = Follower(log)
 
-    chunks = tail.source.read(7)
+    chunks = tail.source.read(budget)
 
-    assert sum(len(chunk.data) for chunk in chunks) == 7
+    assert sum(len(chunk.data) for chunk in chunks) == budget
 
 
 def test_a_file_with_much_to_read_does_not_starve_the_others(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.support_files import (
     joined,
     make_older,
     numbered,
+    recreate,
     rename,
     rotated,
     truncate,
@@ -222,3 +223,28 @@ def test_a_file_behind_a_stale_handle_keeps_no_new_one_from_being_read(
     tail.step()
 
     assert tail.lines == OLD + NEW
+
+
+def test_a_new_file_in_a_directory_whose_time_stamp_tells_nothing_is_found_a_little_later(log: Path) -> None:
+    tail = followed(log, OLD, include=str(log.parent / "*.log"))
+    for _ in range(5):
+        tail.step()
+    status = log.parent.stat()
+
+    write(log.with_name("fresh.log"), joined(NEW))
+    os.utime(log.parent, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for _ in range(11):
+        tail.step()
+
+    assert tail.lines == OLD + NEW
+
+
+def test_only_what_is_there_at_the_first_start_is_begun_at_its_end(log: Path) -> None:
+    write(log, joined(OLD))
+    tail = Follower(log, start_at="end")
+    tail.step()
+
+    recreate(log, joined(NEW))
+    tail.settle()
+
+    assert tail.lines == NEW
