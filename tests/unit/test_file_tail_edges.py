@@ -248,3 +248,18 @@ def test_only_what_is_there_at_the_first_start_is_begun_at_its_end(log: Path) ->
     tail.settle()
 
     assert tail.lines == NEW
+
+
+def test_a_log_that_came_and_went_long_after_the_one_before_it_had_left_is_read(log: Path) -> None:
+    tail = followed(log, OLD)
+    rename(log, rotated(log, 2))
+    for _ in range(8):
+        tail.step()
+
+    write(log, joined(NEW))
+    rename(log, rotated(log))
+    write(log, joined(LATE))
+    for _ in range(3):
+        tail.settle()
+
+    assert tail.lines == OLD + NEW + LATE
