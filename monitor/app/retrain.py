@@ -37,6 +37,7 @@ from monitor.deciding.pace import Pace
 from monitor.engines.engine import Engine
 from monitor.model.device import choose_device
 from monitor.model.history import Epoch
+from monitor.model.publishing import demand_writable
 from monitor.plugins import load_config, resolve_state_dir
 from monitor.training.gathering import gather
 from monitor.training.halfway import Halfway
@@ -90,6 +91,8 @@ def _halfway(config: Config, name: str, clock: Clock, progress: Progress) -> Hal
 
 def _retrain(config: Config, name: str, request: Request, clock: Clock, progress: Progress, halfway: Halfway) -> Report:
     """One stream: read, train, try, publish."""
+    if not request.dry_run:
+        demand_writable(models_root(config), name)
     state_dir, configured = resolve_state_dir(config, os.environ), config.streams[name]
     kept = chosen(config, name, configured, request.inputs, progress, reservoir=request.reservoir)
     stream = paced(configured, kept)

@@ -258,4 +258,6 @@ class KeySilence:
     def take_over(self, memory: Memory) -> str | None:
         """Go on with what was remembered; why that cannot be, if it cannot, or if nothing is told of keys any more."""
         self._came = self.presence.now()
-        return self.presence.take_over(memory) if self.policy.on else "nothing is told of the silence of keys"
+        if self.policy.on:
+            return self.presence.take_over(memory)
+        return "nothing is told of the silence of keys" if memory.state().get("keys") else None

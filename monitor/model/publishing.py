@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from safetensors.numpy import save as save_tensors
@@ -76,6 +77,17 @@ def publish(
         _point(directory, version)
         _prune(root, contents.stream, keep)
         return version
+
+
+def demand_writable(root: Path, stream: str) -> None:
+    """Insist that `publish` may write there, before hours of training find out.
+
+    Raises:
+        CannotCreateError: the file system is read-only, say.
+        PermissionDeniedError: the directory may not be written.
+    """
+    with _locked(root, stream) as directory, TemporaryDirectory(prefix=TEMPORARY, dir=directory):
+        pass
 
 
 def promote(root: Path, stream: str, version: str, kind: Kind = "torch") -> None:

@@ -18,8 +18,8 @@ from monitor.model.bundle import load, verify
 from monitor.model.manifest import WEIGHTS
 from monitor.model.publishing import publish
 from monitor.runtime.daemon import MODEL_POLL_SECONDS, TICK_SECONDS
-from tests.e2e.support import aemonitor, wait_for
-from tests.e2e.traffic import line, lines, trained
+from tests.e2e.support import Site, aemonitor, wait_for
+from tests.e2e.traffic import FEATURES, line, lines, trained
 from tests.support_models import forge, forge_weights
 
 pytestmark = pytest.mark.timeout(300)
@@ -155,3 +155,14 @@ def test_nothing_is_published_while_the_daemon_raises_alerts(tmp_path: Path, mod
         assert site.stop() == 0
     finally:
         site.close()
+
+
+def test_where_no_model_can_be_written_nothing_is_read(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.configure("json_lines", FEATURES)
+    site.state.mkdir()
+    (site.state / "models").write_text("in the way")
+
+    done = aemonitor("retrain", "-c", str(site.config), "--input", str(tmp_path / "absent.jsonl"), code=73)
+
+    assert b"cannot write models" in done.stderr

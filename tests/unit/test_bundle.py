@@ -24,7 +24,7 @@ from monitor.model.bundle import canary_of, load, verify
 from monitor.model.calibration import calibrate, calibrate_network
 from monitor.model.inference import Inference
 from monitor.model.manifest import CARD, MANIFEST, WEIGHTS, Canary
-from monitor.model.publishing import promote, publish
+from monitor.model.publishing import demand_writable, promote, publish
 from monitor.model.versions import current_version, versions
 from tests.support_models import contents, forge, forge_weights, layout, network, renamed, rows
 from tests.torch_networks import of_torch
@@ -422,6 +422,16 @@ def test_a_root_that_is_a_file_cannot_hold_models(tmp_path: Path) -> None:
 
     with pytest.raises(CannotCreateError, match=r"models.*: cannot write models: (Not a directory|File exists)"):
         publish(tmp_path / "models", contents(), now=NOW)
+
+
+def test_whether_models_can_be_written_is_known_before_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    demand_writable(tmp_path / "models", "web")
+    with pytest.raises(CannotCreateError, match=r"file.*: cannot write models: (Not a directory|File exists)"):
+        demand_writable(tmp_path / "file", "web")
+
+    assert [path.name for path in (tmp_path / "models" / "web").iterdir()] == [".lock"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -332,7 +332,14 @@ def test_where_nothing_is_told_nothing_is_remembered() -> None:
     world.run(fleet(5), 100.0)
 
     assert world.silence.presence.keys == []
-    assert "nothing is told" in str(world.silence.take_over(Memory("", dict)))
+    assert world.silence.take_over(Memory("", world.silence.keyed_state)) is None
+
+
+def test_what_is_remembered_goes_where_nothing_is_told_any_more() -> None:
+    before = World()
+    before.run(fleet(5), 100.0)
+
+    assert "nothing is told" in str(World(KeyPolicy()).silence.take_over(Memory("", before.silence.keyed_state)))
 
 
 def test_damaged_state_is_not_gone_on_with() -> None:
