@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.e2e.support import need, wait_for
+from tests.e2e.support import demand, need, wait_for
 
 CONTROLLERS = [Path("/sys/fs/cgroup") / name for name in ("memory", "cpu", "cpuacct", "pids", "systemd")]
 """Of the first version of control groups: with groups of its own, limits work in a container, and two are not in each
@@ -98,14 +98,14 @@ def booted(name: str) -> Iterator[Container]:
     """A container, powered off at the end. Skips where there cannot be one; in CI that is a failure."""
     for program in ("systemd-nspawn", "nsenter"):
         need(program)
-    _demand(os.geteuid() == 0, "a container takes root")
-    _demand(_same_python(), f"{SYSTEM_PYTHON} is not the Python {sys.version_info[:2]} that the tests run with")
+    demand(os.geteuid() == 0, "a container takes root")
+    demand(_same_python(), f"{SYSTEM_PYTHON} is not the Python {sys.version_info[:2]} that the tests run with")
     with ExitStack() as stack:
         directory = Path(f"/run/aemonitor-test-{name}-{os.getpid()}")
         directory.mkdir()
         stack.callback(directory.rmdir)
         mount = ["mount", "-t", "tmpfs", "-o", "size=4G,mode=755", "tmpfs", str(directory)]
-        _demand(subprocess.run(mount, capture_output=True, check=False).returncode == 0, "nothing may be mounted here")
+        demand(subprocess.run(mount, capture_output=True, check=False).returncode == 0, "nothing may be mounted here")
         stack.callback(_unmount, directory)
         root = _overlaid(directory, stack)
         groups = [place / directory.name for place in CONTROLLERS if place.is_dir()]
@@ -117,12 +117,6 @@ def booted(name: str) -> Iterator[Container]:
         container = Container(root, _leader(process, directory))
         _unlock(container, groups)
         yield container
-
-
-def _demand(holds: bool, reason: str) -> None:
-    """Where something is missing: skip at home, fail in CI."""
-    if not holds:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
 def _same_python() -> bool:

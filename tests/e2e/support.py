@@ -22,17 +22,19 @@ PATIENCE_SECONDS = 300.0
 """A wait costs nothing where all is well, and a busy machine is not a fault."""
 
 
+def demand(holds: bool, reason: str) -> None:
+    """Where something is missing the test skips at home, and fails in CI."""
+    if not holds:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
 def need(program: str) -> str:
     """The path of a program the test drives; without it the test skips at home and fails in CI."""
     import shutil
 
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if found is None:
-        message = f"{program} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
+    demand(found is not None, f"{program} is not installed")
+    return str(found)
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
