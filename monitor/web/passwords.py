@@ -58,27 +58,36 @@ class Passwords:
         digest = self._digest(name, hashed or "", password)
         if hmac.compare_digest(self._right.get(name, b"").ljust(len(digest)), digest):
             return True
-        correct = await self._checked(digest, hashed or self._decoy(users), password, address) and hashed is not None
-        if correct:
-            self._right = {user: known for user, known in self._right.items() if user in users} | {name: digest}
-        return correct
+        if hashed is None:
+            await self._checked(digest, self._decoy(users), password, address)
+            return False
+        self._right = {user: known for user, known in self._right.items() if user in users}
+        return await self._checked(digest, hashed, password, address, user=name)
 
     def close(self) -> None:
         """End the thread after the check that is running."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _checked(self, digest: bytes, hashed: str, password: bytes, address: str) -> bool:
+    async def _checked(
+        self, digest: bytes, hashed: str, password: bytes, address: str, user: str | None = None
+    ) -> bool:
         """A browser asks for a page and its parts at once: the same question is worked out once."""
         if digest not in self._running:
             self._admit(address)
             future = asyncio.get_running_loop().run_in_executor(self._thread, _matches, password, hashed)
             self._running[digest] = future
-            future.add_done_callback(lambda _: self._running.pop(digest, None))
+            future.add_done_callback(lambda done: self._end(done, digest, user))
         check = self._running[digest]
         await asyncio.wait([check])  # whoever goes away meanwhile does not end it for the others
         if check.cancelled():  # the server stops
             raise TooManyAttemptsError(1.0)
         return check.result()
+
+    def _end(self, check: asyncio.Future[bool], digest: bytes, user: str | None) -> None:
+        """Known in the same step as it no longer runs: whoever asks between the two would have it worked out again."""
+        del self._running[digest]
+        if user is not None and not check.cancelled() and check.exception() is None and check.result():
+            self._right[user] = digest
 
     def _admit(self, address: str) -> None:
         if len(self._running) >= MOST_WAITING:

@@ -37,8 +37,9 @@ def syslog(out: Path, facility: int) -> Told:
 
 def mails(server: MailServer) -> Told:
     """What people read."""
-    ids = [re.search(r"^Alert: (\w{32})\r?$", mail.get_content(), re.MULTILINE) for mail in server.mails]
-    states = ["resolved" if mail["Subject"].startswith("Over: ") else "firing" for mail in server.mails]
+    came = list(server.mails)  # more may come at any moment
+    ids = [re.search(r"^Alert: (\w{32})\r?$", mail.get_content(), re.MULTILINE) for mail in came]
+    states = ["resolved" if mail["Subject"].startswith("Over: ") else "firing" for mail in came]
     return [(found[1] if found else "", state) for found, state in zip(ids, states, strict=True)]
 
 

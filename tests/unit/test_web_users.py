@@ -192,6 +192,21 @@ def test_a_browser_that_asks_for_many_things_at_once_is_one_check(server: Server
     assert checks == [SECRET.encode()]
 
 
+def test_no_moment_of_a_check_has_it_worked_out_again(checks: list[bytes]) -> None:
+    passwords, users, secret = Passwords(), {"scraper": HASH}, SECRET.encode()
+
+    async def asked_all_the_time() -> list[bool]:
+        asks = [asyncio.ensure_future(passwords.right(users, "scraper", secret, "192.0.2.1"))]
+        while not asks[0].done():  # at every step of the loop, the one at which the check ends among them
+            await asyncio.sleep(0)
+            asks.append(asyncio.ensure_future(passwords.right(users, "scraper", secret, "192.0.2.1")))
+        return await asyncio.gather(*asks)
+
+    assert all(asyncio.run(asked_all_the_time()))
+    assert checks == [secret]
+    passwords.close()
+
+
 def test_passwords_are_neither_logged_nor_shown(server: Server, here: Site, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         bodies = [ask(server, path, user=user)[2] for path in PATHS for user in (RIGHT, "scraper:hunter2", "x:y")]
