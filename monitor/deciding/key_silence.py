@@ -16,6 +16,7 @@ import numpy as np
 from monitor.core.accounting import Memory
 from monitor.core.arrays import F64, I64, Bools
 from monitor.core.clock import DAY_SECONDS
+from monitor.core.errors import StateError
 from monitor.core.protocols import KeyedChanges
 from monitor.core.records import RecordBatch
 from monitor.deciding.episode import id_of, id_parts
@@ -260,4 +261,8 @@ class KeySilence:
         self._came = self.presence.now()
         if self.policy.on:
             return self.presence.take_over(memory)
-        return "nothing is told of the silence of keys" if memory.state().get("keys") else None
+        try:
+            held = memory.state().get("keys")
+        except StateError as error:
+            return str(error)
+        return "nothing is told of the silence of keys" if held else None

@@ -120,13 +120,14 @@ def _codes(records: RecordBatch) -> I64 | None:
 def _benign(
     scores: F64, held_out: RecordBatch, codes: I64 | None, alert: AlertConfig, older: ScoreTail | None
 ) -> HeldOut:
-    """The held-out records, and with them the older ones if they are like these.
+    """The held-out records, and with them the older ones if they are like these, and as to the times, too.
 
     How many records come in a day the newest tell: files of some time ago need not have all that came.
     """
     gap = alert.episode_gap_seconds
     newest = HeldOut(scores, held_out.times, codes, gap_seconds=gap, records_per_day=alert.records_per_day)
-    if older is None or not alike(newest, older):
+    times = known_times(held_out.times)
+    if older is None or (times is None) != (older.times is None) or not alike(newest, older):
         return newest
-    tail = merged([ScoreTail.of(scores, known_times(held_out.times), held_out.keys), older])
+    tail = merged([ScoreTail.of(scores, times, held_out.keys), older])
     return HeldOut.of(tail, gap_seconds=gap, records_per_day=newest.records_per_day)

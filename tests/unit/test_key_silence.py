@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from monitor.core.accounting import Memory
 from monitor.core.clock import DAY_SECONDS, ManualClock
+from monitor.core.errors import StateError
 from monitor.deciding.key_policy import KeyPolicy, Steady, steady_keys
 from monitor.deciding.key_silence import GONE_SECONDS, KeyNews, KeySilence
 from monitor.deciding.presence import LONGEST, Presence
@@ -340,6 +342,13 @@ def test_what_is_remembered_goes_where_nothing_is_told_any_more() -> None:
     before.run(fleet(5), 100.0)
 
     assert "nothing is told" in str(World(KeyPolicy()).silence.take_over(Memory("", before.silence.keyed_state)))
+
+
+def test_damage_is_told_also_where_nothing_is_told_of_keys() -> None:
+    def damaged() -> dict[str, Any]:
+        raise StateError("a row is damaged")
+
+    assert World(KeyPolicy()).silence.take_over(Memory("", damaged)) == "a row is damaged"
 
 
 def test_damaged_state_is_not_gone_on_with() -> None:

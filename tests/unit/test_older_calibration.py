@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from monitor.ingest.features import FeatureSpace
 from monitor.model.bundle import BundleContents
 from monitor.model.calibration import method_of
 from monitor.scoring.choice import scorer_of
+from monitor.training.limits import l1_limit
 from monitor.training.recipe import Judging, Trained, train
 from tests.records import records
 from tests.support_models import CPU
@@ -109,3 +111,13 @@ def test_where_scores_depend_on_the_records_before_nobody_asks() -> None:
 
     assert remembering.features.remembers
     assert learned(averaged).contents.limit is not None
+
+
+def test_older_records_with_times_do_not_go_with_newest_ones_without() -> None:
+    newest = records(a=[1.0] * ROWS, times=[math.nan] * ROWS)
+    scores = np.random.default_rng(3).random(ROWS + MORE)
+    older = ScoreTail.of(scores[ROWS:], np.arange(0.0, 60.0 * MORE, 60.0))
+
+    limit = l1_limit(scores[:ROWS], newest, AlertConfig(false_alarm_rate=0.01), older=lambda: older)
+
+    assert limit.records == ROWS
