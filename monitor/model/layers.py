@@ -75,9 +75,18 @@ def layer_widths(input_width: int, config: ModelConfig) -> tuple[int, ...]:
 
 
 def windowed_widths(input_width: int, config: ModelConfig) -> tuple[int, ...]:
-    """The same of a network over windows, whose hidden layers are channels of a step."""
-    hidden = (CHANNELS, bottleneck_of(input_width, config), CHANNELS) if config.hidden == "auto" else config.hidden
-    return (input_width, *hidden, input_width)
+    """The same of a network over windows, whose hidden layers are channels of a step.
+
+    >>> windowed_widths(64, ModelConfig(network="conv", bottleneck=16))
+    (64, 32, 16, 32, 64)
+    >>> windowed_widths(64, ModelConfig(network="conv", bottleneck=32))
+    (64, 64, 32, 64, 64)
+    """
+    if config.hidden != "auto":
+        return (input_width, *config.hidden, input_width)
+    bottleneck = bottleneck_of(input_width, config)
+    channels = CHANNELS if bottleneck < CHANNELS else 2 * bottleneck  # the bottleneck has to be narrower than these
+    return (input_width, channels, bottleneck, channels, input_width)
 
 
 def bottleneck_of(input_width: int, config: ModelConfig) -> int:

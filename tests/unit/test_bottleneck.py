@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
 from monitor.core.arrays import F32
-from monitor.core.model_config import ModelConfig
+from monitor.core.model_config import ModelConfig, Network
 from monitor.model.history import Candidate
 from monitor.model.layers import auto_bottlenecks
 from monitor.model.windows import Windows
@@ -101,6 +103,20 @@ def test_a_network_over_windows_is_given_its_bottleneck_alike() -> None:
     fitted = fit(benign(4), benign(4, seed=1), config, CPU, lambda _: None, windows=windows)
 
     assert fitted.module.widths == (16, 32, 4, 32, 16)
+
+
+@pytest.mark.parametrize("network", ["conv", "gru", "lstm"])
+@pytest.mark.parametrize("bottleneck", ["auto", 40])
+def test_a_network_over_long_windows_has_channels_wider_than_its_bottleneck(
+    network: Network, bottleneck: int | Literal["auto"]
+) -> None:
+    windows = Windows((tuple(range(63, -1, -1)),))
+    noise = np.random.default_rng(0).standard_normal((200, 64)).astype(np.float32)
+    config = ModelConfig(network=network, bottleneck=bottleneck, epochs=1)
+
+    fitted = fit(noise, noise[:50], config, CPU, lambda _: None, windows=windows)
+
+    assert fitted.module.widths[1] > fitted.module.latent_width == (32 if bottleneck == "auto" else bottleneck)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 40, 1000])
