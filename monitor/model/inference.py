@@ -9,9 +9,10 @@ The same record then has the same error to the last bit, alone or anywhere in an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
@@ -40,6 +41,9 @@ SLICE_WORK = 2**24
 GPU_SLICE_ROWS = 8192
 """The same on a GPU, where a pass costs the same for few rows as for many: a whole batch of the default size."""
 
+GPU_LANES = 2
+"""While a GPU computes one slice the next one is brought to it."""
+
 MIN_SLICE_ROWS = 64
 """Fewer rows than this leave the matrix kernels idle."""
 
@@ -57,8 +61,12 @@ class Passes(Protocol):
     @property
     def stage(self) -> F32: ...
 
+    def begin(self) -> None:
+        """Let the errors of the slice be computed, if somebody else can do it; the stage belongs to them till then."""
+        ...
+
     def errors(self) -> F32:
-        """The weighted L1 error of each row, [rows]; anything, where the arithmetic overflows."""
+        """The weighted L1 error of each row, [rows], after ``begin``; anything, where the arithmetic overflows."""
         ...
 
     def output(self) -> F32:
@@ -84,7 +92,7 @@ class Inference:
         self._kind: Kind = module.kind
         self._width, self._latent_width = layout.width, module.latent_width
         self._rows = GPU_SLICE_ROWS if on_gpu else _slice_rows(module, slice_rows)
-        self._passes = _passes(module, layout, self._rows, device)
+        self._lanes = [_passes(module, layout, self._rows, device) for _ in range(GPU_LANES if on_gpu else 1)]
         self.guard = Guard(device, partial(self._go_over, slice_rows))
 
     def errors(self, values: F32) -> F32:
@@ -95,10 +103,8 @@ class Inference:
         return self.guard(lambda: self._errors(values))
 
     def _errors(self, values: F32) -> F32:
-        errors = np.empty(len(values), dtype=np.float32)
         with ops.computing(self._kind):
-            for start, stop in self._slices(values):
-                errors[start:stop] = self._passes.errors()[: stop - start]
+            errors = errors_in_turns(self._lanes, self._checked(values))
         return np.nan_to_num(errors, copy=False, nan=BEYOND, posinf=BEYOND)
 
     def reconstruct(self, values: F32) -> F32:
@@ -109,8 +115,8 @@ class Inference:
         reconstruction = np.zeros((len(values), self.layout.total), dtype=np.float32)
         if self._width:
             with ops.computing(self._kind):
-                for start, stop in self._slices(values):
-                    reconstruction[start:stop, : self._width] = self._passes.output()[: stop - start, : self._width]
+                for start, stop, passes in self._slices(values):
+                    reconstruction[start:stop, : self._width] = passes.output()[: stop - start, : self._width]
         return np.nan_to_num(reconstruction, copy=False)
 
     def hidden(self, values: F32) -> F32:
@@ -139,24 +145,55 @@ class Inference:
         latent = np.zeros((len(values), self._latent_width), dtype=np.float32)
         if self._width:
             with ops.computing(self._kind):
-                for start, stop in self._slices(values):
-                    latent[start:stop] = self._passes.latent()[: stop - start, : self._latent_width]
+                for start, stop, passes in self._slices(values):
+                    latent[start:stop] = passes.latent()[: stop - start, : self._latent_width]
         return latent
 
-    def _slices(self, values: F32) -> Iterator[tuple[int, int]]:
-        """Bring one slice after the other to the stage; yields which rows it holds."""
-        total = self.layout.total
-        if values.shape[1] != total:
-            raise DataError(f"records have {values.shape[1]} encoded columns, the model knows {total}")
-        for start in range(0, len(values), self._rows):
-            stop = min(start + self._rows, len(values))
-            self._passes.stage[: stop - start, :total] = values[start:stop]
-            yield start, stop
+    def _slices(self, values: F32) -> Iterator[tuple[int, int, Passes]]:
+        """Bring one slice after the other to a stage; yields which rows it holds, and whose stage it is."""
+        return slices(self._lanes[:1], self._checked(values))
+
+    def _checked(self, values: F32) -> F32:
+        if values.shape[1] != self.layout.total:
+            raise DataError(f"records have {values.shape[1]} encoded columns, the model knows {self.layout.total}")
+        return values
 
     def _go_over(self, slice_rows: int) -> None:
         """Compute on the CPU from now on."""
         self._rows = _slice_rows(self._module, slice_rows)
-        self._passes = _passes(self._module, self.layout, self._rows, None)
+        self._lanes = [_passes(self._module, self.layout, self._rows, None)]
+
+
+def slices(lanes: Sequence[Passes], values: F32) -> Iterator[tuple[int, int, Passes]]:
+    """Bring one slice of ``values`` [n, total] after the other to the stages of ``lanes``, in turns.
+
+    Yields:
+        The first row of the slice, the one behind its last, and who has it; it is given up when the next one is asked.
+    """
+    rows = len(lanes[0].stage)
+    for start, lane in zip(range(0, len(values), rows), cycle(lanes), strict=False):
+        stop = min(start + rows, len(values))
+        lane.stage[: stop - start, : values.shape[1]] = values[start:stop]
+        yield start, stop, lane
+
+
+def errors_in_turns(lanes: Sequence[Passes], values: F32) -> F32:
+    """The error of each record [n] of ``values`` [n, total]; as many slices are under way as there are lanes."""
+    errors = np.empty(len(values), dtype=np.float32)
+    waiting: deque[tuple[int, int, Passes]] = deque()
+    for start, stop, lane in slices(lanes, values):
+        lane.begin()
+        waiting.append((start, stop, lane))
+        if len(waiting) == len(lanes):  # the oldest of them is the next one's stage
+            _collect(waiting, errors)
+    while waiting:
+        _collect(waiting, errors)
+    return errors
+
+
+def _collect(waiting: deque[tuple[int, int, Passes]], errors: F32) -> None:
+    start, stop, lane = waiting.popleft()
+    errors[start:stop] = lane.errors()[: stop - start]
 
 
 def field_errors(layout: Layout, values: F32, reconstruction: F32) -> F64:

@@ -26,6 +26,9 @@ class NumpyPasses:
         self._activations = [IN_PLACE[name] for name in module.layer_activations()]
         self._outputs = [np.zeros((rows, len(bias)), dtype=np.float32) for _, bias in self._layers]
 
+    def begin(self) -> None:
+        """Nobody else computes."""
+
     def errors(self) -> F32:
         if self._width:
             self.stage[:, : self._width] -= self.output()[:, : self._width]

@@ -13,6 +13,7 @@ from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
 from monitor.model import ops
 from monitor.model.calibration import Calibration, ScoreRange
+from monitor.model.inference import GPU_SLICE_ROWS
 from monitor.model.lost_device import Guard
 from monitor.model.network import Network
 from monitor.model.ops import Array, Kind
@@ -82,9 +83,6 @@ class BlendScorer(RarityScorer):
         self._kind: Kind = module.kind
         self._guard = Guard(device, lambda: self._settle(blend, None))
         self._settle(blend if device is None else blend.to(device), device)
-        # Every pass has one shape, so that a record's bits do not depend on those beside it (see model.inference).
-        self._many, self._few = (ops.buffer((rows, layout.total), module.kind) for rows in (ROWS, FEW_ROWS))
-        self._few_alike = self._are_few_alike()
 
     @property
     def lost_device(self) -> str:
@@ -94,6 +92,11 @@ class BlendScorer(RarityScorer):
         """Compute there from now on."""
         self._device, self._blend = device, blend
         self._owners = ops.copy(self._array(novelty_owners(self.layout)))
+        on_gpu = device is not None and device.type != "cpu"
+        # Every pass has one shape, so that a record's bits do not depend on those beside it (see model.inference).
+        shapes = [(rows, self.layout.total) for rows in (GPU_SLICE_ROWS if on_gpu else ROWS, FEW_ROWS)]
+        self._many, self._few = (ops.buffer(shape, self._kind) for shape in shapes)
+        self._few_alike = self._are_few_alike()
 
     def rarity(self, values: F32) -> F64:
         """Bans [n] of encoded records [n, total]: 3 means that one benign record in a thousand is as rare."""

@@ -15,13 +15,17 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, BENCH, *arguments], capture_output=True, text=True, check=False, timeout=250)
 
 
-def test_it_prints_a_line_for_each_width_and_batch_with_the_errors_of_the_cpu() -> None:
-    done = bench("--device", "cpu", "--widths", "8,64", "--batches", "256,2048", "--seconds", "0.01")
+def test_it_prints_a_line_for_each_network_and_batch_with_the_errors_of_the_cpu() -> None:
+    done = bench(
+        *("--device", "cpu", "--widths", "8,64", "--windows", "lstm,conv", "--batches", "256,2048"),
+        *("--seconds", "0.01"),
+    )
 
     assert done.returncode == 0, done.stderr
-    lines = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith(("| 8", "| 64"))]
-    assert [(line[0], line[1]) for line in lines] == [
-        ("| 8", "256"), ("| 8", "2,048"), ("| 64", "256"), ("| 64", "2,048"),
+    lines = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith(("| dense", "| conv", "| lstm"))]
+    assert [tuple(line[:3]) for line in lines] == [
+        ("| dense", "8", "256"), ("| dense", "8", "2,048"), ("| dense", "64", "256"), ("| dense", "64", "2,048"),
+        ("| conv", "128", "256"), ("| conv", "128", "2,048"), ("| lstm", "128", "256"), ("| lstm", "128", "2,048"),
     ]  # fmt: skip
     assert all(line[-1] == "0.0e+00 |" for line in lines)
 
