@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import need, wait_for
+from tests.e2e.support import demand, need, wait_for
 
 BOOT = "0123456789abcdef0123456789abcdef"
 BEGUN = 1_700_000_000_000_000
@@ -23,8 +23,7 @@ def add_entries(
 ) -> None:
     """Append to a file of a journal; ``more`` is fields of all of them."""
     remote = "/lib/systemd/systemd-journal-remote"
-    if not Path(remote).exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("systemd-journal-remote is not installed")
+    demand(Path(remote).exists(), "systemd-journal-remote is not installed")
     exported = "".join(
         f"__REALTIME_TIMESTAMP={BEGUN + number}\n__MONOTONIC_TIMESTAMP={number + 1}\n_BOOT_ID={BOOT}\n"
         f"MESSAGE={text}\n{more}\n"

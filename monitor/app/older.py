@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from monitor.app._trained import TrainedModel
 from monitor.app.compose import build_ingest, learned_fields
 from monitor.app.feedback import Feedback
@@ -32,7 +30,7 @@ from monitor.ingest.splits import Split, splits
 from monitor.model.bundle import BundleContents
 from monitor.model.device import one_thread
 from monitor.plugins import resolve_state_dir
-from monitor.training.limits import HIGHEST
+from monitor.scoring.scores import finite
 
 MOST = 10_000_000
 """No piece more is read with so many records, those next to the ones that were learned: minutes on one core."""
@@ -146,7 +144,7 @@ class Scoring:
         times = known_times(records.times)
         if not len(records) or (times is None) != (records.times is None):
             return None
-        scores = np.nan_to_num(self._model.scores(records), nan=HIGHEST, posinf=HIGHEST)
+        scores = finite(self._model.scores(records))
         return ScoreTail.of(scores, times, records.keys)
 
 

@@ -30,9 +30,8 @@ class Prepared:
 
     def packed(self) -> Prepared:
         """The same without what whoever asked for it has, or does not need any more: to be sent."""
-        if self.matrix is None:
-            return self.without_lines()
-        return replace(self, records=replace(self.records, raw=without_lines(), columns={}))
+        sent = self.without_lines()
+        return sent if self.matrix is None else replace(sent, records=replace(sent.records, columns={}))
 
     def unpacked(self, raw: RawBatch) -> Prepared:
         """The same with the lines it was made of."""

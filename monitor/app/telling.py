@@ -29,11 +29,9 @@ from monitor.deciding.suppression import NOBODY
 from monitor.explaining.fields import conclude
 from monitor.explaining.regimes import settle
 from monitor.explaining.storms import FIELDS, KEYS, example, gather, merge, subside
+from monitor.scoring.scores import finite
 
 Unit = Literal["episodes", "records"]
-
-HIGHEST = 1e300
-"""Stands for a score that is not a number; what is remembered has to be one."""
 
 SAMPLED = 4
 """Records of a batch in a storm that are asked for the field to blame most."""
@@ -102,7 +100,7 @@ class Teller:
         return News(alerts=alerts, suppressed=Counter(rules))
 
     def _decided(self, episodes: Episodes, scored: Scored, rows: I64, context: RecordBatch) -> Decided:
-        scores = np.nan_to_num(scored.scores.scores[rows], nan=HIGHEST, posinf=HIGHEST)
+        scores = finite(scored.scores.scores[rows])
         return episodes.take(context, scores, scored.limits[rows], _Ids(self.alerts, scored, rows))
 
     def _written(

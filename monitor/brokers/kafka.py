@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from monitor.core.errors import DataError
 from monitor.core.opening import reading
@@ -27,6 +27,9 @@ OWN = ("bootstrap.servers", "security.protocol", "sasl.mechanism", "sasl.mechani
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 
 Property = str | int | float | bool
+
+Topic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+"""What brokers allow as a name of one topic."""
 
 
 def _servers(servers: list[str]) -> list[str]:

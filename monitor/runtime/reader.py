@@ -25,7 +25,10 @@ Begin = Callable[[str, RawBatch], Ahead | None]
 
 @dataclass(slots=True)
 class StreamInput:
-    """The reading side of a stream. ``framers`` holds the unfinished last record of each file being read."""
+    """The reading side of a stream. ``framers`` holds the unfinished last record of each file being read.
+
+    ``moving`` is the source, if what is remembered moves with what it reads.
+    """
 
     name: str
     source: Source
@@ -33,14 +36,18 @@ class StreamInput:
     telemetry: StreamTelemetry
     framers: dict[str, tuple[int, Framer]] = field(default_factory=dict[str, tuple[int, Framer]])
     committed: deque[Outcome] = field(default_factory=deque[Outcome])
+    moving: MovingSource | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.moving = self.source if isinstance(self.source, MovingSource) else None
 
     def tell_committed(self) -> None:
         """Let the source know what has become durable since."""
         while self.committed:
             outcome = self.committed.popleft()
             for position in outcome.positions:
-                if isinstance(self.source, MovingSource):
-                    self.source.remembered(position, outcome.memories)
+                if self.moving is not None:
+                    self.moving.remembered(position, outcome.memories)
                 self.source.committed(position)
 
     def finish(self) -> None:
@@ -158,8 +165,8 @@ class Reader(threading.Thread):
         pieces = item.source.read(allowed.budget_bytes)
         if sightings := item.source.sightings():
             self._queue.put(Queued(item.name, sightings=tuple(sightings)))
-        if isinstance(item.source, MovingSource):
-            for arrival in item.source.arrivals():
+        if item.moving is not None:
+            for arrival in item.moving.arrivals():
                 self._queue.put(Queued(item.name, sightings=(arrival.position,), memories=arrival.memories))
         if gone := item.source.forgettable():
             self._forget(item.name, gone)

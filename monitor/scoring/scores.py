@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from monitor.core.arrays import F32, F64
+
+HIGHEST = 1e300
+"""Stands for a score that is no number, or none that can be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,11 @@ class ScoreBatch:
 
     def __len__(self) -> int:
         return len(self.errors)
+
+
+def finite(scores: F64) -> F64:
+    """Scores [n] of which those that are not a finite number count as the highest."""
+    return np.nan_to_num(scores, nan=HIGHEST, posinf=HIGHEST)
 
 
 class Attribution(NamedTuple):

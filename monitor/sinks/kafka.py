@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from monitor.brokers.kafka import EXTRA, LIBRARY, KafkaOptions, settings
+from monitor.brokers.kafka import EXTRA, LIBRARY, KafkaOptions, Topic, settings
 from monitor.core.alerts import Alert
 from monitor.core.delivery import RefusedError
 from monitor.core.errors import AemonitorError, UnavailableError
@@ -40,9 +40,7 @@ KEYS: Mapping[str, Callable[[Alert], str | None]] = {
 class Config(KafkaOptions):
     """A topic to send to."""
 
-    topic: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = Field(
-        description="The topic alerts are sent to."
-    )
+    topic: Topic = Field(description="The topic alerts are sent to.")
     key: Literal["id", "fingerprint", "stream", "key"] = Field(
         default="id",
         description="The key of the message: the alert's `id` (a topic that is compacted keeps the last word on each), "

@@ -8,6 +8,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from monitor.core.protocols import SourceEvents
 
+ANSWER_SECONDS = 10.0
+"""How long brokers may take to answer what they are asked about topics, groups and transactions."""
+
 PROBE_SECONDS = 5.0
 """How long brokers may take to answer who they are, when there is a doubt."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
@@ -17,7 +17,7 @@ from monitor.sources._inbox import Inbox
 from monitor.sources._kafka_connection import Connection
 from monitor.sources._kafka_partition import NOWHERE, Partition, Receipt
 from monitor.sources._kafka_places import Places
-from monitor.sources._kafka_state import SharedState
+from monitor.sources._kafka_state import Reachable, SharedState
 from monitor.sources._retries import Retries
 
 POLL_SECONDS = 0.1
@@ -40,7 +40,7 @@ NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATIO
                  KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)  # fmt: skip
 
 
-class Options(Protocol):
+class Options(Reachable, Protocol):
     """What of the source's options a member needs."""
 
     @property
@@ -51,8 +51,6 @@ class Options(Protocol):
     def start_at(self) -> Literal["beginning", "end"]: ...
     @property
     def state_topic(self) -> str | None: ...
-    def client(self, own: Mapping[str, Any]) -> dict[str, Any]: ...
-    def told(self, *, once: bool) -> dict[str, Any]: ...
 
 
 class Member:

@@ -14,10 +14,8 @@ from monitor.core.accounting import FileState, Position
 from monitor.core.protocols import SourceEvents
 from monitor.core.records import Origin
 from monitor.sources._inbox import Inbox
+from monitor.sources._kafka_connection import ANSWER_SECONDS
 from monitor.sources._kafka_partition import NOWHERE, Partition, Receipt
-
-REQUEST_SECONDS = 10.0
-"""How long a broker may take to say how long a partition is, or how far the group has come."""
 
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """The id of topics of brokers that give them none (before 2.8)."""
@@ -54,7 +52,7 @@ class Places:
         if not wanted:
             return []
         ids = _topic_ids(admin, sorted({each.topic for each in wanted}))
-        committed = consumer.committed(list(wanted), timeout=REQUEST_SECONDS)
+        committed = consumer.committed(list(wanted), timeout=ANSWER_SECONDS)
         return [self._found(consumer, each, ids[each.topic]) for each in committed]
 
     def find_anew(self, consumer: Consumer, partition: Partition) -> Partition:
@@ -116,7 +114,7 @@ class Places:
 
 def _topic_ids(admin: AdminClient, topics: list[str]) -> dict[str, str]:
     """The id of each topic; empty where the broker gives none."""
-    asked = admin.describe_topics(TopicCollection(topics), request_timeout=REQUEST_SECONDS)
+    asked = admin.describe_topics(TopicCollection(topics), request_timeout=ANSWER_SECONDS)
     ids = {topic: str(future.result().topic_id) for topic, future in asked.items()}
     return {topic: "" if each == NO_ID else each for topic, each in ids.items()}
 
@@ -124,7 +122,7 @@ def _topic_ids(admin: AdminClient, topics: list[str]) -> dict[str, str]:
 def _ends(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
     """The number of the first message that is there, and that of the next one to come."""
     asked = TopicPartition(partition.topic, partition.partition)
-    ends = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=REQUEST_SECONDS))
+    ends = cast("tuple[int, int] | None", consumer.get_watermark_offsets(asked, timeout=ANSWER_SECONDS))
     if ends is None:  # which its stub leaves out
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - that is its public name
     return ends

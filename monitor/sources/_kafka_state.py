@@ -17,11 +17,12 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from monitor.core.accounting import Arrival, MemoryChange, Position
+from monitor.sources._kafka_connection import ANSWER_SECONDS
 from monitor.sources._kafka_partition import Partition
-from monitor.sources._kafka_state_reading import ANSWER_SECONDS, Row, as_changes, packed_key, recalled
+from monitor.sources._kafka_state_reading import Row, as_changes, packed_key, recalled
 
 
-class Options(Protocol):
+class Reachable(Protocol):
     """How brokers are reached."""
 
     def client(self, own: Mapping[str, Any]) -> dict[str, Any]: ...
@@ -41,7 +42,7 @@ class SharedState:
         options: those of the source, with a ``state_topic``.
     """
 
-    def __init__(self, options: Options, topic: str, stream: str) -> None:
+    def __init__(self, options: Reachable, topic: str, stream: str) -> None:
         self._options = options
         self._topic = topic
         self._stream = stream

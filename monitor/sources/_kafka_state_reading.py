@@ -22,9 +22,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # its only home for t
 
 from monitor.core.accounting import MemoryChange
 from monitor.core.errors import UnavailableError
-
-ANSWER_SECONDS = 10.0
-"""How long brokers may take to say what the topic has."""
+from monitor.sources._kafka_connection import ANSWER_SECONDS
 
 RECALL_SECONDS = 60.0
 """How long it may take to read it: meanwhile nothing of the source is received."""

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from monitor.brokers.kafka import EXTRA, LIBRARY, KafkaOptions, settings
+from monitor.brokers.kafka import EXTRA, LIBRARY, KafkaOptions, Topic, settings
 from monitor.core.accounting import Arrival, MemoryChange, Position
 from monitor.core.extras import require
 from monitor.core.message_options import MessageOptions
@@ -71,8 +71,7 @@ class Config(KafkaOptions, MessageOptions):
     new_topics_seconds: float = Field(
         default=30.0, ge=1, le=3600, description="How often it is looked for topics that match and new partitions."
     )
-
-    state_topic: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")] | None = Field(
+    state_topic: Topic | None = Field(
         default=None,
         description="A compacted topic in which daemons of the group leave what they remember of keys, so that it "
         "moves with the partitions. It has as many partitions as the topic that is read. None: it stays where it is.",

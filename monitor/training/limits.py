@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F64, I64
 from monitor.core.config import ScoreConfig
@@ -21,9 +19,7 @@ from monitor.deciding.told import NOTHING_TOLD, Told, ToldRecords
 from monitor.ingest.features import FeatureSpace
 from monitor.model.calibration import ScoreRange
 from monitor.scoring.l1 import L1Scorer
-
-HIGHEST = 1e300
-"""Stands for a score that is not finite."""
+from monitor.scoring.scores import finite
 
 Older = Callable[[], ScoreTail | None]
 """Gives the scores of older records, of which nothing was learned; None where there are none. It may take minutes."""
@@ -107,7 +103,7 @@ def told_again(told: ToldRecords | None, features: FeatureSpace, scorer: L1Score
     if told is None or not len(told.records):
         return NOTHING_TOLD
     scores = scorer.score(features.encode(told.records)).scores
-    return Told(np.nan_to_num(scores * told.factors, nan=HIGHEST, posinf=HIGHEST), told.days)
+    return Told(finite(scores * told.factors), told.days)
 
 
 def _codes(records: RecordBatch) -> I64 | None:

@@ -1,4 +1,4 @@
-"""A web server as its tests meet it: ``WEB`` of a module is the web configuration that its tests begin with."""
+"""What tests of several modules begin with: a log, a web server (``WEB`` of a module is its web configuration)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from monitor.core.clock import ManualClock
 from monitor.telemetry import Telemetry
 from monitor.web import Server
 from tests.support_web import Site, serving, site
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The place of a log that nobody has written yet."""
+    return tmp_path / "access.log"
 
 
 @pytest.fixture

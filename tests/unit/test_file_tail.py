@@ -39,11 +39,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 OLD, NEW, LATE = numbered(0, 20, "old"), numbered(100, 20, "new"), numbered(200, 5, "late")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 # -- reading and resuming --------------------------------------------------------------------------------------
 
 

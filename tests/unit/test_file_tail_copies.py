@@ -31,11 +31,6 @@ INCLUDES = ["{}", "{}*"]
 """Whether the copies match, too."""
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 # -- copytruncate ----------------------------------------------------------------------------------------------
 
 

@@ -31,11 +31,6 @@ from tests.support_files import (
 OLD, NEW, LATE, BETWEEN = (numbered(100 * k, 90, text) for k, text in enumerate(["old", "new", "late", "between"]))
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 def look(tail: Follower) -> None:
     """Look for files, read nothing, and commit what was seen."""
     tail.clock.advance(1)

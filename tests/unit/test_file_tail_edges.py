@@ -34,11 +34,6 @@ from tests.support_files import (
 OLD, NEW, LATE = numbered(0, 200, "old"), numbered(1000, 20, "new"), numbered(2000, 50, "late")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 @pytest.mark.parametrize("first", [OLD, [b""]], ids=["lines", "one byte"])
 @pytest.mark.parametrize("include", ["{}", "{}*"])
 def test_the_copy_of_a_copytruncate_may_have_an_older_time_stamp_than_its_log_had(

@@ -22,11 +22,6 @@ from tests.watching import overflow, said, watching
 OLD, NEW = numbered(0, 20, "old"), numbered(100, 20, "new")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 # -- inodes that are used again --------------------------------------------------------------------------------
 
 

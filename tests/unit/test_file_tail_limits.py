@@ -22,11 +22,6 @@ from tests.support_files import (
 OLD, NEW, LATE = numbered(0, 20, "old"), numbered(100, 20, "new"), numbered(200, 5, "late")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 def rotate_unread(tail: Follower, log: Path, number: int) -> list[bytes]:
     """Nothing can be read just now, and the log is rotated."""
     lines = numbered(1000 * number, 10)

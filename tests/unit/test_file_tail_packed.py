@@ -27,11 +27,6 @@ OLD, NEW, LATE = numbered(0, 200, "old"), numbered(1000, 20, "new"), numbered(20
 ENDINGS = list(PACKERS)
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 def half_read(log: Path, include: str = "{}") -> Follower:
     """A reader that has gone down when it had read one part of the log, and another was written after that."""
     write(log, joined(OLD) + b"unfin")

@@ -39,11 +39,6 @@ OLD, NEW, LATE = numbered(0, 200, "old"), numbered(1000, 20, "new"), numbered(20
 HEADER = [b"#" * 10_240]
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "access.log"
-
-
 def test_a_file_that_cannot_be_read_is_named(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(log, joined(OLD))
     tail = Follower(log)
