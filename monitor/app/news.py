@@ -35,6 +35,8 @@ class News(NamedTuple):
 
     def followed_by(self, other: News) -> News:
         """Both, one behind the other."""
+        if not self or not other:  # most batches bring none
+            return self or other
         return News(
             self.begun + other.begun,
             (*self.alerts, *other.alerts),

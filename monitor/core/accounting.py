@@ -187,15 +187,19 @@ class FileState:
     @classmethod
     def behind(cls, position: Position, committed_at: float, before: FileState | None = None) -> FileState:
         """What is known of a file once ``position`` is committed; ``before`` was known of it until then."""
-        tail, head = position.tail[-TAIL_BYTES:], prefixes(position.origin.head)
+        tail, head = position.tail[-TAIL_BYTES:], position.origin.head
         passed: tuple[Mark, ...] = ()
+        known: tuple[Prefix, ...] = ()
         if before is not None and before.origin.epoch == position.origin.epoch:
             passed = marked(before.marks, Mark(before.offset, before.marker, before.tail_bytes), position.offset)
+            known = before.prefixes
+        if head and (not known or known[-1].size != len(head)):  # of an epoch the beginning may grow, never change
+            known = prefixes(head)
         if not passed:
             passed = tuple(mark for mark in position.origin.early if mark.offset < position.offset)
         return cls(
             replace(position.origin, head=b"", early=()), position.offset, tail_marker(tail), len(tail), committed_at,
-            passed, head or (before.prefixes if before is not None else ()),
+            passed, known or (before.prefixes if before is not None else ()),
         )  # fmt: skip
 
     @property

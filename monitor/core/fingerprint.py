@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 MAX_PREFIXES = 128
@@ -21,7 +20,6 @@ class Prefix(NamedTuple):
     digest: bytes
 
 
-@lru_cache(maxsize=1024)  # a head is asked for at every commit of its file, and seldom changes
 def prefixes(head: bytes) -> tuple[Prefix, ...]:
     """Where the lines of ``head`` end, and it itself; nothing of nothing.
 

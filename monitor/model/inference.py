@@ -47,6 +47,9 @@ GPU_LANES = 2
 MIN_SLICE_ROWS = 64
 """Fewer rows than this leave the matrix kernels idle."""
 
+PROBES = 4 * MIN_SLICE_ROWS
+"""Rows by which it is found out whether small slices give the same bits as large ones."""
+
 BEYOND = float(np.finfo(np.float32).max)
 """The error of a record whose arithmetic overflowed: finite, and larger than any other."""
 
@@ -92,7 +95,7 @@ class Inference:
         self._kind: Kind = module.kind
         self._width, self._latent_width = layout.width, module.latent_width
         self._rows = GPU_SLICE_ROWS if on_gpu else _slice_rows(module, slice_rows)
-        self._lanes = [_passes(module, layout, self._rows, device) for _ in range(GPU_LANES if on_gpu else 1)]
+        self._settle(device, GPU_LANES if on_gpu else 1)
         self.guard = Guard(device, partial(self._go_over, slice_rows))
 
     def errors(self, values: F32) -> F32:
@@ -104,8 +107,9 @@ class Inference:
 
     def _errors(self, values: F32) -> F32:
         with ops.computing(self._kind):
-            errors = errors_in_turns(self._lanes, self._checked(values))
-        return np.nan_to_num(errors, copy=False, nan=BEYOND, posinf=BEYOND)
+            errors = errors_in_turns(self._lanes_for(values), values)
+        errors[~(errors <= BEYOND)] = BEYOND
+        return errors
 
     def reconstruct(self, values: F32) -> F32:
         """The network's reconstruction of ``values`` [n, total], finite; 0 in novelty columns, which it never sees."""
@@ -151,17 +155,26 @@ class Inference:
 
     def _slices(self, values: F32) -> Iterator[tuple[int, int, Passes]]:
         """Bring one slice after the other to a stage; yields which rows it holds, and whose stage it is."""
-        return slices(self._lanes[:1], self._checked(values))
+        return slices(self._lanes_for(values)[:1], values)
 
-    def _checked(self, values: F32) -> F32:
+    def _lanes_for(self, values: F32) -> Sequence[Passes]:
         if values.shape[1] != self.layout.total:
             raise DataError(f"records have {values.shape[1]} encoded columns, the model knows {self.layout.total}")
-        return values
+        return self._few if len(values) <= MIN_SLICE_ROWS else self._lanes
+
+    def _settle(self, device: torch.device | None, lanes: int) -> None:
+        """Compute there from now on; a small batch has small slices, where these give the same bits."""
+        self._lanes = [_passes(self._module, self.layout, self._rows, device) for _ in range(lanes)]
+        self._few = self._lanes
+        if self._width and lanes == 1 and self._rows > MIN_SLICE_ROWS:
+            few = [_passes(self._module, self.layout, MIN_SLICE_ROWS, device)]
+            with ops.computing(self._kind):
+                self._few = few if _alike(few, self._lanes, self.layout.total) else self._lanes
 
     def _go_over(self, slice_rows: int) -> None:
         """Compute on the CPU from now on."""
         self._rows = _slice_rows(self._module, slice_rows)
-        self._lanes = [_passes(self._module, self.layout, self._rows, None)]
+        self._settle(None, 1)
 
 
 def slices(lanes: Sequence[Passes], values: F32) -> Iterator[tuple[int, int, Passes]]:
@@ -189,6 +202,17 @@ def errors_in_turns(lanes: Sequence[Passes], values: F32) -> F32:
     while waiting:
         _collect(waiting, errors)
     return errors
+
+
+def _alike(few: Sequence[Passes], many: Sequence[Passes], total: int) -> bool:
+    """Whether two shapes give the same bits, wherever a record stands: that depends on the matrix kernels here."""
+    probes = np.random.default_rng(0).standard_normal((PROBES, total)).astype(np.float32)
+    errors = (errors_in_turns(lanes, probes) for lanes in (few, many))
+    outputs = (
+        [passes.output()[: stop - start].copy() for start, stop, passes in slices(lanes, probes)]
+        for lanes in (few, many)
+    )
+    return np.array_equal(*errors) and np.array_equal(*map(np.concatenate, outputs))
 
 
 def _collect(waiting: deque[tuple[int, int, Passes]], errors: F32) -> None:

@@ -44,7 +44,7 @@ def key_hashes(records: RecordBatch, key: bytes) -> U64:
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _seed(key: bytes, file_id: str, epoch: int) -> np.uint64:
     place = f"{file_id}\0{epoch}".encode("utf-8", "surrogatepass")
     return np.uint64(int.from_bytes(hashlib.blake2b(place, key=key, digest_size=8).digest(), "big"))

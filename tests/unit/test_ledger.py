@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -374,6 +376,37 @@ def test_what_is_known_of_the_head_of_a_file_stays_known_where_a_position_says_n
 
     assert state.offset == 9
     assert state.prefixes == before.prefixes == prefixes(b"head")
+
+
+def test_a_head_that_grows_is_known_as_it_grew(tmp_path: Path) -> None:
+    heads = [b"one\n", b"one\ntwo\n", b"one\ntwo\nthree"]
+    with Ledger.open(tmp_path) as ledger:
+        for offset, head in enumerate(heads, start=1):
+            ledger.commit([Outcome("web", (Position(Origin("f", 0, "/x", 1, 2, head), offset, head),), Counts())])
+            (state,) = ledger.resume("web")
+
+            assert state.prefixes == prefixes(head)
+
+
+def test_nothing_is_kept_in_memory_of_files_that_were_rotated_away(tmp_path: Path) -> None:
+    def rotate(ledger: Ledger, number: int) -> None:
+        head = b"".join(b'{"seq": %d, "level": 20.0}\n' % (32 * number + line) for line in range(32))
+        place = Position(Origin(f"file-{number}", 0, "/var/log/x", 1, number, head), len(head), head)
+        ledger.commit([Outcome("web", (place,), Counts())])
+
+    with Ledger.open(tmp_path) as ledger:
+        rotate(ledger, 0)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for number in range(1, 200):
+                rotate(ledger, number)
+            gc.collect()
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert kept < 200_000  # a thousand bytes a file
 
 
 def test_places_within_what_was_read_at_first_are_known_as_far_as_it_is_committed(tmp_path: Path) -> None:
