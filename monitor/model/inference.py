@@ -207,12 +207,13 @@ def errors_in_turns(lanes: Sequence[Passes], values: F32) -> F32:
 def _alike(few: Sequence[Passes], many: Sequence[Passes], total: int) -> bool:
     """Whether two shapes give the same bits, wherever a record stands: that depends on the matrix kernels here."""
     probes = np.random.default_rng(0).standard_normal((PROBES, total)).astype(np.float32)
-    errors = (errors_in_turns(lanes, probes) for lanes in (few, many))
-    outputs = (
-        [passes.output()[: stop - start].copy() for start, stop, passes in slices(lanes, probes)]
-        for lanes in (few, many)
-    )
-    return np.array_equal(*errors) and np.array_equal(*map(np.concatenate, outputs))
+    return all(np.array_equal(work(few, probes), work(many, probes)) for work in (errors_in_turns, _outputs))
+
+
+def _outputs(lanes: Sequence[Passes], values: F32) -> F32:
+    """The reconstruction of each record, [n, at least width]."""
+    found = [passes.output()[: stop - start].copy() for start, stop, passes in slices(lanes, values)]
+    return np.concatenate(found)
 
 
 def _collect(waiting: deque[tuple[int, int, Passes]], errors: F32) -> None:
