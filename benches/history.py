@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import statistics
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 HISTORY = Path(__file__).resolve().parent / "history.json"
+RUNS = 5
 LARGEST_LOSS = 0.25
 """Of a ratio; repeated runs of the same code differ by half as much on a machine that does something else, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The ratio of a workload, and what it was in the last run that was kept; ``before`` is None for a new workload."""
+    """The ratio of a workload, and what it was before, the median of some runs; None for a new workload."""
 
     workload: str
     before: float | None
@@ -52,11 +54,13 @@ def kept(path: Path = HISTORY) -> list[dict[str, Any]]:
 
 
 def changes(ratios: Mapping[str, float], path: Path = HISTORY) -> list[Change]:
-    """Each ratio beside the one of the newest run that has it."""
-    before: dict[str, float] = {}
+    """Each ratio beside those of the newest runs that have it: one lucky run must not make the next one a loss."""
+    before: dict[str, list[float]] = {}
     for run in kept(path):
-        before |= run["ratios"]
-    return [Change(name, before.get(name), ratio) for name, ratio in ratios.items()]
+        for name, ratio in run["ratios"].items():
+            before.setdefault(name, []).append(ratio)
+    usual = {name: statistics.median(found[-RUNS:]) for name, found in before.items()}
+    return [Change(name, usual.get(name), ratio) for name, ratio in ratios.items()]
 
 
 def keep(ratios: Mapping[str, float], rates: Mapping[str, float], path: Path = HISTORY) -> None:

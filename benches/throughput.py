@@ -8,7 +8,8 @@ least, for each program. rsyslog copies lines from file to file and looks into n
 Usage: python benches/throughput.py [--records N] [--rounds N] [--method l1|blend] [--only json,access,csv,text]
            [--keep | --guard]
 
-``--keep`` adds the ratios to benches/history.json, ``--guard`` exits with 1 if one is far below what was kept last.
+``--keep`` adds the ratios to benches/history.json, ``--guard`` exits with 1 if one is far below what was kept, three
+times in a row: what other programs of the machine take is gone the next time, what we lost is not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import workloads
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "bench-out"
 TRAINING_RECORDS = 20_000
+TRIES = 3
 CORE = max(os.sched_getaffinity(0))
 """All programs are pinned to this core."""
 
@@ -245,7 +247,7 @@ def main() -> None:
     options.add_argument("--method", default="l1", choices=("l1", "blend"), help="how records are scored")
     options.add_argument("--only", default=",".join(workloads.WORKLOADS))
     options.add_argument("--keep", action="store_true", help="add the ratios to the history")
-    options.add_argument("--guard", action="store_true", help="fail if a ratio is far below the one kept last")
+    options.add_argument("--guard", action="store_true", help="fail if a ratio stays far below those kept")
     given = options.parse_args()
     if shutil.which("mtail") is None:
         raise SystemExit("mtail is not installed; on Debian: apt-get install mtail")
@@ -254,11 +256,18 @@ def main() -> None:
     for name in given.only.split(","):
         rows.append(measure(name, given.records, given.rounds, given.method))
         print(table(rows[-1:]), flush=True)
+        for _ in range(TRIES - 1):
+            if not (given.guard and history.changes({name: rows[-1].ratio})[0].lost):
+                break
+            print("much lower than before: measured again", flush=True)
+            rows[-1] = max(
+                rows[-1], measure(name, given.records, given.rounds, given.method), key=lambda row: row.ratio
+            )
     (OUT / "throughput.json").write_text(json.dumps([asdict(row) for row in rows], indent=2))
     print(f"\n{table(rows)}\n")
     ratios = {row.workload: row.ratio for row in rows}
     changes = history.changes(ratios)
-    print("ratio to mtail, since it was kept last:")
+    print(f"ratio to mtail, beside the median of the last {history.RUNS} that were kept:")
     print("\n".join(change.text() for change in changes))
     if given.keep:
         history.keep(ratios, {row.workload: row.records_per_cpu_second for row in rows})
