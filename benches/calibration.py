@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from program import aemonitor
 from thirty_days_traffic import traffic
 
 from monitor.datasets.requests import requests
@@ -66,11 +66,10 @@ def growing(records: int, *, later: bool) -> Iterator[pa.Table]:
     yield from (traffic(day, records // DAYS) for day in range(first, first + DAYS))
 
 
-def aemonitor(*words: str | Path) -> bytes:
+def run(*words: str | Path) -> bytes:
     """A command to its end; what it printed."""
-    program = [str(Path(sys.executable).parent / "aemonitor"), *map(str, words)]
     return subprocess.run(
-        program, stdout=subprocess.PIPE, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        aemonitor(*words), stdout=subprocess.PIPE, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     ).stdout
 
 
@@ -78,9 +77,9 @@ def calibrated(root: Path, rate: float, file: Path, learned: int, fresh: Path) -
     """A row of the table."""
     config, scored = root / "aemonitor.yaml", root / "scores.parquet"
     config.write_text(CONFIG.format(root=root, rate=rate))
-    said = aemonitor("retrain", "-c", config, "--input", file, "--max-records", str(learned), "--force", "--json")
+    said = run("retrain", "-c", config, "--input", file, "--max-records", str(learned), "--force", "--json")
     report: dict[str, Any] = json.loads(said)[0]
-    aemonitor("score", "-c", config, fresh, "-o", scored)
+    run("score", "-c", config, fresh, "-o", scored)
     scores = pq.read_table(scored, columns=["score"]).column("score").to_numpy()
     above = int((scores > report["threshold"]).sum())
     limit = report["limit"]

@@ -9,12 +9,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+from program import aemonitor
 
 from monitor.app.demo import free_port
 
@@ -43,11 +44,6 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}")
         time.sleep(0.02)
-
-
-def aemonitor(*arguments: str) -> list[str]:
-    """The command line of the program under test."""
-    return [str(Path(sys.executable).parent / "aemonitor"), *arguments]
 
 
 class Subject:

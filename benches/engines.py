@@ -14,12 +14,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
+from program import aemonitor
 from throughput import OUT, Contest
 
 SAMPLED_SECONDS = 2.0
@@ -48,12 +47,7 @@ class Figures:
 def run(contest: Contest, engine: Engine, kill_after: float) -> Figures:
     """One command to its end."""
     written = contest.directory / f"scores-{engine.name}.parquet"
-    program = [
-        str(Path(sys.executable).parent / "aemonitor"),
-        "score",
-        "--config",
-        str(contest.directory / "aemonitor.yaml"),
-    ]
+    program = aemonitor("score", "--config", contest.directory / "aemonitor.yaml")
     begun, before = time.monotonic(), os.times()
     command = subprocess.Popen(
         [*program, str(contest.data), *engine.options, "-o", str(written)], env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from program import aemonitor
 from throughput import OUT, Usage, run
 
 ROOT = OUT / "growth"
@@ -136,8 +136,7 @@ class Place:
 
     def aemonitor(self, command: str, *options: str) -> Usage:
         """Run a command on one core."""
-        program = str(Path(sys.executable).parent / "aemonitor")
-        return run([program, command, "--config", str(self.config), *options], {"OMP_NUM_THREADS": "1"})
+        return run(aemonitor(command, "--config", self.config, *options), {"OMP_NUM_THREADS": "1"})
 
     def measured(self, series: str, value: float, records: int) -> Point:
         """What a record costs, of the round that was disturbed least."""

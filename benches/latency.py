@@ -13,12 +13,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
+from program import aemonitor
 
 OUT = Path(__file__).resolve().parent.parent / "bench-out" / "latency"
 CONFIG = """server: {{listen: none}}
@@ -66,11 +66,6 @@ class Watcher(threading.Thread):
             whole = text[: text.rfind(b"\n") + 1]
             offset += len(whole)
             self.delays += [now - json.loads(json.loads(alert)["raw"])["written"] for alert in whole.splitlines()]
-
-
-def aemonitor(*arguments: str) -> list[str]:
-    """The command line of the program under test."""
-    return [str(Path(sys.executable).parent / "aemonitor"), *arguments]
 
 
 def main() -> None:

@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import workloads
-from latency import aemonitor, cpu_seconds
+from latency import cpu_seconds
+from program import aemonitor
 from throughput import OUT, STREAMS, TRAINING_RECORDS
 
 from monitor.core.accounting import Counts, Memory, MemoryChange, Outcome, Position

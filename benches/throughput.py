@@ -19,12 +19,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import history
 import workloads
+from program import aemonitor
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "bench-out"
@@ -172,8 +172,7 @@ class Contest:
             # An alert costs far more than a record; a limit out of reach measures the path every record takes.
             "    alert: {threshold: 1000000.0}\n"
         )
-        program = [str(Path(sys.executable).parent / "aemonitor"), command, "--config", str(config), *options]
-        return run(program, {"OMP_NUM_THREADS": "1"})
+        return run(aemonitor(command, "--config", config, *options), {"OMP_NUM_THREADS": "1"})
 
     def aemonitor(self, data: Path) -> Usage:
         """Read the file to its end, from a fresh ledger."""

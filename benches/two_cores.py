@@ -12,11 +12,11 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import workloads
+from program import aemonitor
 from throughput import OUT, Contest
 
 FILES = 8
@@ -31,7 +31,7 @@ def seconds(contest: Contest, include: str, helpers: int) -> float:
     source = next(line for line in drafted.splitlines() if "file_tail" in line)
     other = f"    source: {{file_tail: {{include: ['{include}']}}}}"
     config.write_text(f"helpers: {helpers}\n{drafted.replace(source, other)}")
-    program = [str(Path(sys.executable).parent / "aemonitor"), "run", "--config", str(config)]
+    program = aemonitor("run", "--config", config)
     begun = time.monotonic()
     subprocess.run(
         [*program, "--once", "--log-level", "error"],
