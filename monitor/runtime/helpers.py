@@ -2,13 +2,15 @@
 
 They are a hint and no more. The scorer takes every batch in its turn, uses what was prepared of it for the very
 pipeline that it has, and does all else itself: order, accounting and results are those of one process, whatever becomes
-of a helper.
+of a helper. Helpers leave the oldest batches to the scorer and take those behind: so both have something to do, and
+nobody waits for the other.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
@@ -32,18 +34,24 @@ Work = Callable[[RawBatch], Any]
 """Prepares a batch; can be sent to another process."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Ahead:
-    """A batch that is being prepared for one pipeline."""
+    """A batch that may be prepared for one pipeline; ``future`` is there once a helper has it."""
 
     pipeline: object
-    future: Future[Any]
+    work: Work
+    raw: RawBatch
+    claim: Callable[[Ahead], None]
+    future: Future[Any] | None = None
 
     def result(self, pipeline: object) -> Any:
         """What was prepared, if it was for this pipeline; None if it was not, or something went wrong.
 
         What is wrong with the batch itself the scorer finds as well.
         """
+        self.claim(self)
+        if self.future is None:
+            return None
         if pipeline is not self.pipeline:
             self.future.cancel()
             return None
@@ -60,7 +68,10 @@ class Helpers:
         self._ended = ended
         self._lock = threading.RLock()  # what is done at once is told at once
         self._pipelines: dict[str, tuple[object, Work]] = {}
+        self._waiting: deque[Ahead] = deque()  # which neither a helper nor the scorer has, the oldest first
         self._executor: Executor | None = None
+        self._broken: Executor | None = None
+        self._death = threading.Lock()  # nothing else is waited for while it is held
         self._count = 0
         self._unfinished = 0
         self._ready = False
@@ -75,31 +86,50 @@ class Helpers:
     def adopt(self, stream: str, pipeline: object, work: Work) -> None:
         """From now on batches of the stream are prepared for this pipeline."""
         with self._lock:
+            before, _ = self._pipelines.get(stream, (None, None))
+            self._waiting = deque(ahead for ahead in self._waiting if ahead.pipeline is not before)
             self._pipelines[stream] = (pipeline, work)
 
     def begin(self, stream: str, raw: RawBatch) -> Ahead | None:
-        """Have a batch prepared; None where that would not help: the scorer does it alone, and beside them."""
+        """Have a batch prepared, if a helper comes to it before the scorer; None where that would not help."""
         if not self._count or len(raw) < LEAST_RECORDS:
             return None
         with self._lock:
+            if self._executor is not None and self._executor is self._broken:
+                self._executor, self._ready = None, False
+                self._due = self._clock.monotonic() + RESTART_SECONDS
             if self._executor is None and self._clock.monotonic() >= self._due:
                 self._begin()
-            executor = self._executor
-            busy = not self._ready or self._unfinished > self._count
-            if executor is None or busy or stream not in self._pipelines:
+            if self._executor is None or stream not in self._pipelines:
                 return None
-            pipeline, work = self._pipelines[stream]
-            return Ahead(pipeline, self._submit(executor, work, raw))
+            ahead = Ahead(*self._pipelines[stream], raw, self._claim)
+            self._waiting.append(ahead)
+            self._share()
+            return ahead
+
+    def _share(self) -> None:
+        """Give helpers what they can begin soon, and leave the scorer as much that is older."""
+        most = self._count + 1
+        while self._executor and self._ready and self._unfinished < most < len(self._waiting):
+            ahead = self._waiting[most]
+            del self._waiting[most]
+            ahead.future = self._submit(self._executor, ahead.work, ahead.raw)
+
+    def _claim(self, ahead: Ahead) -> None:
+        """The scorer has come to this batch: no helper begins with it any more."""
+        with self._lock, suppress(ValueError):
+            self._waiting.remove(ahead)
 
     def stop(self) -> None:
         """End them; what they have not prepared is done without them."""
         with self._lock:
             executor, self._executor, self._count = self._executor, None, 0
             self._pipelines.clear()
-            if executor is not None:
-                executor.shutdown(wait=False, cancel_futures=True)
-                for process in multiprocessing.active_children():
-                    process.terminate()
+            self._waiting.clear()
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
 
     def _begin(self) -> None:
         self._ready, self._unfinished, self._executor = False, 0, self._start()
@@ -108,22 +138,32 @@ class Helpers:
     def _submit(self, executor: Executor, work: Callable[..., Any], *arguments: object) -> Future[Any]:
         try:
             future = executor.submit(work, *arguments)
-        except BrokenExecutor as error:
+        except BrokenExecutor as error:  # it died while it had nothing to do
+            self._died(executor)
             future = Future[Any]()
             future.set_exception(error)
+            return future
         self._unfinished += 1
         future.add_done_callback(partial(self._done, executor))
         return future
 
     def _done(self, executor: Executor, future: Future[Any]) -> None:
+        if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
+            self._died(executor)
+            return
         with self._lock:
-            if executor is not self._executor:
+            if executor is self._executor:
+                self._unfinished -= 1
+                self._ready = True
+                self._share()
+
+    def _died(self, executor: Executor) -> None:
+        """Told by a thread of the executor, which from Python 3.12 on holds a lock that giving it work needs.
+
+        So this may not wait for who gives work, nor shut the executor down, which is all but shut down anyway.
+        """
+        with self._death:
+            if executor is self._broken or executor is not self._executor:  # told, or ended on purpose
                 return
-            self._unfinished -= 1
-            self._ready = True
-            if future.cancelled() or not isinstance(future.exception(), BrokenExecutor):
-                return
-            self._executor, self._ready = None, False
-            self._due = self._clock.monotonic() + RESTART_SECONDS
-        executor.shutdown(wait=False)
+            self._broken = executor
         self._ended()

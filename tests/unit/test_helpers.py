@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import active_children, get_context
@@ -57,10 +58,15 @@ class Crew:
         self.deaths += 1
 
     def begun(self) -> Ahead:
-        """A batch that is being prepared; it is asked for until somebody is there to do it."""
-        while (ahead := self.helpers.begin("web", batch())) is None:
-            pass
-        return ahead
+        """A batch that a helper has; it is asked for until somebody is there to do it."""
+        while True:
+            many = [self.helpers.begin("web", batch()) for _ in range(4)]
+            for ahead in many:
+                if ahead and ahead.future:
+                    return ahead
+            for ahead in many:
+                if ahead:
+                    ahead.claim(ahead)
 
 
 @pytest.fixture
@@ -92,10 +98,15 @@ def test_without_helpers_none_are_started() -> None:
 
 
 class Never(Executor):
-    """Finishes its first task, and no other."""
+    """Finishes its first task, and others when it is told to."""
 
     def __init__(self) -> None:
         self.tasks = 0
+        self.unfinished: deque[Future[object]] = deque()
+
+    def finish(self) -> None:
+        """The oldest of them."""
+        self.unfinished.popleft().set_result(0)
 
     def submit(self, fn: object, /, *args: object, **kwargs: object) -> Future[object]:  # type: ignore[override]
         del fn, args, kwargs
@@ -103,15 +114,50 @@ class Never(Executor):
         self.tasks += 1
         if self.tasks == 1:
             future.set_result(0)
+        else:
+            self.unfinished.append(future)
         return future
 
 
-def test_no_more_is_given_out_than_helpers_can_begin_soon() -> None:
-    crew = Crew(2, Never())
+def all_begun(crew: Crew, count: int) -> list[Ahead]:
+    begun = [crew.helpers.begin("web", batch()) for _ in range(count)]
+    assert all(begun)
+    return [ahead for ahead in begun if ahead]
 
-    begun = [crew.helpers.begin("web", batch()) for _ in range(5)]
 
-    assert [ahead is not None for ahead in begun] == [True, True, True, False, False]
+def with_helpers(begun: list[Ahead]) -> list[bool]:
+    return [ahead.future is not None for ahead in begun]
+
+
+def test_helpers_have_what_they_can_begin_soon_and_the_scorer_as_much_before_that() -> None:
+    crew = Crew(1, Never())
+
+    begun = all_begun(crew, 6)
+
+    assert with_helpers(begun) == [False, False, True, True, False, False]
+
+
+def test_what_the_scorer_has_come_to_no_helper_begins() -> None:
+    crew = Crew(1, executor := Never())
+    begun = all_begun(crew, 6)
+
+    assert begun[0].result(FIRST) is None
+    executor.finish()
+
+    assert with_helpers(begun) == [False, False, True, True, False, True]  # the next two are left to the scorer
+    assert begun[2].result(FIRST) == 0
+
+
+def test_a_new_model_has_nothing_prepared_for_the_one_before() -> None:
+    crew = Crew(1, executor := Never())
+    begun = all_begun(crew, 6)
+
+    crew.helpers.adopt("web", SECOND, double)
+    executor.finish()
+    later = all_begun(crew, 3)
+
+    assert with_helpers(begun) == [False, False, True, True, False, False]
+    assert with_helpers(later) == [False, False, True]
 
 
 def test_a_batch_that_cannot_be_prepared_is_left_to_the_scorer(crew: Crew) -> None:
