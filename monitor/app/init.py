@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitor.core.errors import CannotCreateError, NoInputError
+from monitor.core.errors import CannotCreateError, DataError, NoInputError
 from monitor.core.input_config import InputConfig, MultilineConfig
 from monitor.core.records import RawBatch
 from monitor.ingest.framing import Framer
-from monitor.ingest.reading import read_files, read_stream
+from monitor.ingest.reading import STDIN, read_files, read_stream
 from monitor.plugins import load_config_text
 from monitor.training.continuation import first_line
 from monitor.training.draft_yaml import render
@@ -31,17 +32,24 @@ def draft_config(
 
     Raises:
         NoInputError: a file is missing or the sample is empty.
+        DataError: standard input is UTF-16, or nothing can be learned from the sample.
     """
     lines = read_sample(samples)
+    encoding = marked_encoding(lines)
+    if encoding is not None:
+        if STDIN in samples:
+            raise DataError(f"standard input is {encoding.upper()}, which init reads from files only: give it the file")
+        lines = read_sample(samples, encoding)
     start = first_line(lines)
     draft = infer(lines if start is None else grouped(lines, start))
     paths = [Path(sample).absolute() for sample in samples if sample != "-" and not sample.endswith(COMPRESSED)]
-    text = render(draft, stream or stream_name(samples), paths, start=start, state_dir=state_dir, listen=listen)
+    name = stream or stream_name(samples)
+    text = render(draft, name, paths, start=start, encoding=encoding, state_dir=state_dir, listen=listen)
     load_config_text(text, "the drafted configuration")
     return text, draft
 
 
-def read_sample(samples: Sequence[str]) -> RawBatch:
+def read_sample(samples: Sequence[str], encoding: str = "utf-8") -> RawBatch:
     """The first records of the samples as one batch.
 
     Raises:
@@ -51,7 +59,7 @@ def read_sample(samples: Sequence[str]) -> RawBatch:
 
     taken: list[RawBatch] = []
     records = 0
-    for raw in read_files([Path(sample) for sample in samples]):
+    for raw in read_files(samples, lambda: Framer(form=InputConfig(encoding=encoding))):
         taken.append(raw)
         records += len(raw)
         if records >= SAMPLE_RECORDS:
@@ -59,6 +67,11 @@ def read_sample(samples: Sequence[str]) -> RawBatch:
     if not records:
         raise NoInputError(f"{', '.join(samples)}: no line to learn from")
     return joined_lines(taken)
+
+
+def marked_encoding(lines: RawBatch) -> str | None:
+    """The encoding that the byte order mark of a sample tells; None where there is none, or it is that of UTF-8."""
+    return "utf-16" if lines.origin.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else None
 
 
 def grouped(lines: RawBatch, start: str) -> RawBatch:

@@ -34,7 +34,7 @@ def command(
         write_config(text, output, force=force)
     report = [
         f"format    {draft.parser}: {draft.parser_reason}",
-        f"records   {draft.records:,}" + (f", {draft.unparsed:,} lines do not parse" if draft.unparsed else ""),
+        f"records   {draft.records:,}" + _unparsed(draft.unparsed),
         f"time      {draft.time or '-'}: {draft.time_reason}",
         f"key       {draft.key or '-'}: {draft.key_reason}",
         *(f"feature   {choice.name}: {choice.kind} ({choice.reason})" for choice in draft.features),
@@ -43,3 +43,7 @@ def command(
     click.echo("\n".join(report), err=True)
     if str(output) != "-":
         click.echo(f"wrote {output}; next: aemonitor retrain -c {output}", err=True)
+
+
+def _unparsed(lines: int) -> str:
+    return f", {lines:,} {'line does' if lines == 1 else 'lines do'} not parse" if lines else ""

@@ -20,12 +20,14 @@ def render(
     paths: Sequence[Path],
     *,
     start: str | None = None,
+    encoding: str | None = None,
     state_dir: Path | None,
     listen: str | None,
 ) -> str:
     """The YAML text of a configuration with this one stream; without ``paths`` it reads standard input.
 
-    ``start`` is what the first line of a record looks like where records have several.
+    ``start`` is what the first line of a record looks like where records have several, ``encoding`` that of the files
+    where it is not UTF-8.
     """
     lines = [
         f"# Written by `aemonitor init` from {draft.records:,} sampled records. The reason stands behind each choice:",
@@ -38,7 +40,7 @@ def render(
     if state_dir is not None:
         lines += _commented(f"state_dir: {flow(str(state_dir))}", "models, progress and alerts")
     lines += ["streams:", f"  {stream}:"]
-    lines += [f"    {line}" for line in _stream(draft, paths, start)]
+    lines += [f"    {line}" for line in _stream(draft, paths, start, encoding)]
     alerts = str(state_dir / "alerts.jsonl") if state_dir is not None else "-"
     lines += [
         "sinks:",
@@ -47,13 +49,14 @@ def render(
     return "\n".join(lines) + "\n"
 
 
-def _stream(draft: Draft, paths: Sequence[Path], start: str | None) -> list[str]:
-    source = f"{{file_tail: {{include: {flow([glob.escape(str(path)) for path in paths])}}}}}" if paths else "stdin"
-    lines = _commented(f"source: {source}", "globs are allowed")
-    if start is not None:
-        lines += _commented(
-            f"input: {{multiline: {{start: {flow(start)}}}}}", "all other lines continue the record before them"
-        )
+def _stream(draft: Draft, paths: Sequence[Path], start: str | None, encoding: str | None) -> list[str]:
+    include = flow([glob.escape(str(path)) for path in paths])
+    lines = (
+        _commented(f"source: {{file_tail: {{include: {include}}}}}", "globs are allowed")
+        if paths
+        else _commented("source: stdin", "or {file_tail: {include: [PATH]}}, to follow files")
+    )
+    lines += _input(start, encoding)
     parser = f"{{{draft.parser}: {flow(draft.parser_options)}}}" if draft.parser_options else draft.parser
     lines += _commented(f"parser: {parser}", draft.parser_reason)
     if draft.time is not None:
@@ -77,6 +80,18 @@ def _stream(draft: Draft, paths: Sequence[Path], start: str | None) -> list[str]
     lines += _commented(f"alert: {alert}", reason)
     lines.append("sinks: [journal]")
     return lines
+
+
+def _input(start: str | None, encoding: str | None) -> list[str]:
+    options: dict[str, Any] = {}
+    reasons = []
+    if encoding is not None:
+        options["encoding"] = encoding
+        reasons.append("the sample begins with its byte order mark")
+    if start is not None:
+        options["multiline"] = {"start": start}
+        reasons.append("all other lines continue the record before them")
+    return _commented(f"input: {flow(options)}", "; ".join(reasons)) if options else []
 
 
 def _encoding(choice: Choice) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import random
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor.app.init import draft_config, read_sample, stream_name, write_config
-from monitor.core.errors import CannotCreateError, NoInputError
+from monitor.core.errors import CannotCreateError, DataError, NoInputError
 from monitor.plugins import load_config_text
 from monitor.training.continuation import first_line
 from monitor.training.inference import Draft, infer
@@ -280,6 +281,35 @@ def test_records_of_several_lines_are_seen_where_first_lines_begin_with_a_time(t
     assert stream.input.multiline is not None
     assert (draft.records, draft.unparsed, draft.time) == (400, 0, "time")
     assert "message" in kinds(draft)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_the_encoding_of_a_windows_log_is_told_by_its_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    lines = "".join(json.dumps({"level": ["INFO", "WARN"][i % 2], "ms": i * 7919 % 311}) + "\r\n" for i in range(400))
+    log = tmp_path / "shop.log"
+    log.write_bytes(("" if encoding == "utf-16" else "\ufeff").encode(encoding) + lines.encode(encoding))
+
+    text, draft = draft_config([str(log)], stream=None, state_dir=None, listen=None)
+
+    (stream,) = load_config_text(text, "test").streams.values()
+    assert (stream.input.encoding, draft.parser, draft.records, draft.unparsed) == ("utf-16", "json_lines", 400, 0)
+
+
+def test_standard_input_in_utf_16_is_refused_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO('{"a": 1}\n'.encode("utf-16"))))
+
+    with pytest.raises(DataError, match="give it the file"):
+        draft_config(["-"], stream=None, state_dir=None, listen=None)
+
+
+def test_of_standard_input_nothing_is_said_of_globs(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "".join(json.dumps({"ms": i % 7}) + "\n" for i in range(300))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+
+    text, _ = draft_config(["-"], stream=None, state_dir=None, listen=None)
+
+    assert "source: stdin  # or {file_tail: " in text
+    assert "globs" not in text
 
 
 @pytest.mark.parametrize(
