@@ -42,11 +42,13 @@ def _lines(found: StateView) -> Iterator[str]:
         yield f"stream {stream.stream}: {counts.read:,} records read, {counts.alerts:,} alerts"
         yield from map(_file, stream.files)
         if stream.dead_letters:
-            yield f"  {stream.dead_letters:,} dead letters; see `aemonitor state dead-letters`"
+            letters = "1 dead letter" if stream.dead_letters == 1 else f"{stream.dead_letters:,} dead letters"
+            yield f"  {letters}; see `aemonitor state dead-letters`"
         if stream.memories:
             yield f"  remembers keys for: {', '.join(stream.memories)}"
     for sink in found.sinks:
-        waiting = f"{sink.waiting:,} alerts wait, the oldest for {sink.oldest_seconds:.0f} s"
+        alerts = "1 alert waits" if sink.waiting == 1 else f"{sink.waiting:,} alerts wait"
+        waiting = f"{alerts}, the oldest for {sink.oldest_seconds:.0f} s"
         yield f"sink {sink.sink}: {waiting if sink.waiting else 'nothing waits'}"
 
 
