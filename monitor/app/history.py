@@ -101,6 +101,16 @@ def find_alert(config_path: Path, alert_id: str) -> Alert:
     return found_alert(_state_dir(config_path), alert_id)
 
 
+def raised_alert(config_path: Path, alert_id: str) -> Alert:
+    """The same as it was raised, also when its episode is over by now."""
+    newest = find_alert(config_path, alert_id)
+    if newest.state != "resolved":
+        return newest
+    with _ledger(config_path) as ledger:
+        told = ledger.told(newest.id)
+    return newest if told is None else msgspec.json.decode(told[0], type=Alert)
+
+
 def found_alert(state_dir: Path, alert_id: str) -> Alert:
     """The same for a state directory."""
     with Ledger.open(state_dir, read_only=True) as ledger:

@@ -36,7 +36,7 @@ def command(
     The beginning of ALERT_ID is enough. What the alert itself keeps is shown also when its model is gone.
     """
     from monitor.app.explain import explain_alert, explain_line, stored_only
-    from monitor.app.history import find_alert
+    from monitor.app.history import raised_alert
 
     if (alert_id is None) == (line is None):
         raise UsageError("give either the id of an alert (see `aemonitor alerts list`) or a record with --line")
@@ -45,7 +45,7 @@ def command(
         return
     if stream is not None:
         raise UsageError("an alert knows its stream: --stream goes with --line")
-    alert = find_alert(config, alert_id or "")
+    alert = raised_alert(config, alert_id or "")
     try:
         explanation = explain_alert(config, alert, version)
     except AemonitorError:

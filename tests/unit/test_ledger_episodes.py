@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from monitor.app.history import find_alert, raised_alert
 from monitor.core.alerts import Alert
 from monitor.ledger import EpisodePage, Wanted, history
 from tests.support_files import alert
@@ -111,3 +112,11 @@ def test_a_cursor_from_anywhere_is_no_error(place: Place) -> None:
 
     assert listed(place.ledger.episodes(Wanted(before=2**62))) == [(1, "firing", "warning")]
     assert place.ledger.episodes(Wanted(before=0)) == EpisodePage([], None)
+
+
+def test_what_is_explained_of_an_episode_that_is_over_is_what_raised_it(place: Place) -> None:
+    place.commit(begun(1), begun(2))
+    place.commit(resolved=[over(1)])
+
+    assert find_alert(place.config, f"{1:032x}").state == "resolved"
+    assert [raised_alert(place.config, f"{number:032x}").state for number in (1, 2)] == ["firing", "firing"]
