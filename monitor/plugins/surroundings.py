@@ -95,7 +95,18 @@ def _unread(pattern: str, options: object) -> Iterator[str]:
             if blocked
             else "; it is read when it appears"
         )
+    elif not any(map(_may_be_a_file, map(Path, paths))):
+        yield f"{pattern} matches no plain file, so nothing is read: " + (
+            f"name the files in it, such as {pattern.rstrip('/')}/*.log"
+            if Path(pattern).is_dir()
+            else "of a directory name the files, and a named pipe is read by `aemonitor run --stdin < PIPE`"
+        )
     yield from filter(None, map(may_not_read, map(Path, paths)))
+
+
+def _may_be_a_file(path: Path) -> bool:
+    """True also where it cannot be told."""
+    return not _exists(path) or path.is_file()
 
 
 def may_not_read(path: Path) -> str | None:

@@ -330,6 +330,18 @@ def test_files_that_are_left_out_do_not_count(good: Path) -> None:
     assert found.message.startswith("no file matches")
 
 
+def test_directories_and_named_pipes_that_nothing_is_read_of_are_said_with_the_cure(good: Path) -> None:
+    os.mkfifo(good.parent / "pipe")
+    text = good.read_text()
+
+    (directory,) = surroundings(load_config_text(text.replace("/*.log", ""), "f", {}), {})
+    (pipe,) = surroundings(load_config_text(text.replace("*.log", "pi*"), "f", {}), {})
+
+    assert directory.message.endswith(f"name the files in it, such as {good.parent}/*.log")
+    assert pipe.message.startswith(f"{good.parent}/pi* matches no plain file, so nothing is read: ")
+    assert "run --stdin" in pipe.message
+
+
 def test_offline_looks_at_no_file(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (good.parent / "a.log").unlink()
 
