@@ -16,6 +16,8 @@ from monitor.core.yaml_text import read_yaml
 from monitor.plugins import finding
 
 DEFAULT_CONFIG = Path("/etc/aemonitor/aemonitor.yaml")
+DRAFTED = "aemonitor.yaml"
+"""What `aemonitor init` writes, in the directory where it is called."""
 DEFAULT_STATE_DIR = Path("/var/lib/aemonitor")
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -81,8 +83,9 @@ def _read(path: Path | str) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(MAX_CONFIG_BYTES + 1)
     except FileNotFoundError:
+        here = f" ({DRAFTED} is in this directory)" if Path(DRAFTED).is_file() else ""
         raise NoInputError(
-            f"there is no configuration at {path}; name one with -c or AEMONITOR_CONFIG, "
+            f"there is no configuration at {path}; name one with -c or AEMONITOR_CONFIG{here}, "
             "or write one from a sample of your data with `aemonitor init SAMPLE -o FILE`"
         ) from None
     except PermissionError:

@@ -492,6 +492,14 @@ def test_a_file_that_is_not_there_is_said_with_the_cure(tmp_path: Path) -> None:
         load_config(tmp_path / "absent.yaml")
 
 
+def test_the_configuration_that_init_left_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("aemonitor.yaml").touch()
+
+    with pytest.raises(NoInputError, match=r"with -c or AEMONITOR_CONFIG \(aemonitor\.yaml is in this directory\), or"):
+        load_config(tmp_path / "absent.yaml")
+
+
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match="cannot be read: Is a directory"):
         load_config(tmp_path)
