@@ -29,7 +29,7 @@ def command() -> None:
 @command.command("list")
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
-@click.option("--limit", default=20, show_default=True, help="The newest this many.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="The newest this many.")
 @click.option("--suppressed", is_flag=True, help="Those that nobody was told of, with the rule that said so.")
 @json_option(AS_SENT)
 def list_alerts(config: Path, stream: str | None, limit: int, *, suppressed: bool, as_json: bool) -> None:
@@ -44,7 +44,9 @@ def list_alerts(config: Path, stream: str | None, limit: int, *, suppressed: boo
 @command.command("tail")
 @config_option
 @click.option("--stream", metavar="S", help="Only this stream.")
-@click.option("--limit", default=10, show_default=True, help="Begin with the newest this many.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Begin with the newest this many."
+)
 @json_option(AS_SENT)
 def tail_alerts(config: Path, stream: str | None, limit: int, *, as_json: bool) -> None:
     """Follow the alerts as they are told, until interrupted."""
