@@ -258,7 +258,7 @@ class FittedIp:
         if self.constant:
             return f"always {self.constant}"
         more = self.distinct - len(self.usual)
-        return ", ".join(self.usual) + (f" and {more:,} more networks" if more else "")
+        return ", ".join(self.usual) + (f" and {more:,} more {'network' if more == 1 else 'networks'}" if more else "")
 
 
 def _states(column: Column, found: Addresses) -> dict[str, Bools]:

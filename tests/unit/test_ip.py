@@ -224,7 +224,7 @@ def test_a_finding_names_the_networks(network: FittedEncoder) -> None:
     found = finding(network, "10.9.0.1", reconstructed="10.2.2.2")
 
     assert found.expected == "10.2.0.0/16"
-    assert found.benign_range == "10.0.0.0/16, 10.1.0.0/16, 10.2.0.0/16 and 1 more networks"
+    assert found.benign_range == "10.0.0.0/16, 10.1.0.0/16, 10.2.0.0/16 and 1 more network"
     assert found.reason == "its network (/16, IPv6 /32) never seen in 400 benign records"
 
 
