@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from monitor.app.history import followed
+from monitor.cli import execute
+from monitor.cli.exits import ExitCode
 from monitor.core.accounting import Counts, Outcome
 from monitor.core.alerts import Alert
 from monitor.core.errors import UsageError
@@ -88,3 +90,8 @@ def test_the_command_ends_quietly_when_interrupted(config: Path) -> None:
 
     assert first.endswith("alert 4\n")
     assert (tail.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["list", "tail"])
+def test_fewer_than_no_alerts_cannot_be_asked_for(config: Path, command: str) -> None:
+    assert execute(["alerts", command, "-c", str(config), "--limit", "-1"]) == ExitCode.USAGE
