@@ -137,6 +137,18 @@ def test_troubles_and_open_episodes_lead_the_page(server: Server, place: Place) 
     assert "2 episodes are going on." in words(page(server))
 
 
+def test_not_all_is_well_while_a_silence_that_was_told_is_not_over(server: Server, place: Place) -> None:
+    learned(place)
+    place.telemetry.stream("web")
+    place.commit(begun(1))
+
+    assert "No record is anomalous now, but 1 alert is not over. Show what is going on" in words(page(server))
+
+    place.commit(begun(2), resolved=[over(1), over(2)])
+
+    assert "All is well: 1 stream watched, nothing anomalous now." in words(page(server))
+
+
 def test_episodes_are_listed_once_with_how_they_stand_and_what_was_said(server: Server, place: Place) -> None:
     place.commit(begun(1))
     place.commit(begun(2, severity="critical", of=1))

@@ -56,7 +56,8 @@ def status_page(site: Site, assets: Mapping[str, Asset], query: PageQuery, given
     streams = site.telemetry.overview()
     cards = [_card(site, stream, query.window, now) for stream in streams]
     found = troubles(site.health)
-    verdict, tone = _verdict(cards, found)
+    unended = alerts(Call(site, AlertsQuery(state="firing", limit=LISTED), None, None)).alerts
+    verdict, tone = _verdict(cards, found, len(unended))
     return render(
         "status.html.j2",
         root="",
@@ -64,7 +65,7 @@ def status_page(site: Site, assets: Mapping[str, Asset], query: PageQuery, given
         now=now,
         verdict=verdict,
         tone=tone,
-        going_on=any(stream.open_episodes for stream in streams),
+        going_on=bool(unended) or any(stream.open_episodes for stream in streams),
         troubles=found,
         cards=[card for card in cards if not query.stream or query.stream == card.stream.name],
         names=[stream.name for stream in streams],
@@ -87,8 +88,12 @@ def _card(site: Site, stream: StreamOverview, window: Window, now: float) -> Car
     )
 
 
-def _verdict(cards: Sequence[Card], found: Sequence[str]) -> tuple[str, Tone]:
-    """One sentence, and whether somebody has to look."""
+def _verdict(cards: Sequence[Card], found: Sequence[str], unended: int) -> tuple[str, Tone]:
+    """One sentence, and whether somebody has to look.
+
+    ``unended`` is how many alerts somebody was told of and not of their end, 25 at the most: a silent stream has
+    one, and no episode.
+    """
     going_on = sum(card.stream.open_episodes for card in cards)
     ailing = [card.stream.name for card in cards if card.stands.tone == "bad"]
     if going_on:
@@ -100,4 +105,9 @@ def _verdict(cards: Sequence[Card], found: Sequence[str]) -> tuple[str, Tone]:
         return f"Nothing anomalous now, but look at {', '.join(ailing)}.", "bad"
     if not cards:
         return "No stream is running.", "plain"
+    if unended:
+        return (
+            f"No record is anomalous now, but {plural(unended, 'alert')} {'is' if unended == 1 else 'are'} not over.",
+            "bad",
+        )
     return f"All is well: {plural(len(cards), 'stream')} watched, nothing anomalous now.", "good"
