@@ -117,8 +117,9 @@ class Helpers:
 
     def _claim(self, ahead: Ahead) -> None:
         """The scorer has come to this batch: no helper begins with it any more."""
-        with self._lock, suppress(ValueError):
-            self._waiting.remove(ahead)
+        with self._lock:
+            if ahead in self._waiting:
+                self._waiting.remove(ahead)
 
     def stop(self) -> None:
         """End them; what they have not prepared is done without them."""
