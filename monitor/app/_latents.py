@@ -162,12 +162,12 @@ def _summaries(records: RecordBatch, fields: Sequence[Field]) -> list[str]:
 
 
 def _said(value: Any) -> str:
-    """A value as a person reads it; of many numbers how many there are, and their range.
+    """A value as a person reads it; of many numbers how many there are, and their range. Texts stay a list.
 
-    >>> _said(4.0), _said([0.0, 2.5]), _said("x")
-    ('4', '2 numbers from 0 to 2.5', 'x')
+    >>> _said(4.0), _said([0.0, 2.5]), _said("x"), _said(["put", None]), _said([])
+    ('4', '2 numbers from 0 to 2.5', 'x', "['put', None]", '[]')
     """
-    if isinstance(value, list):
+    if isinstance(value, list) and value and not any(isinstance(entry, str) for entry in value):
         numbers = [number for number in value if number is not None and np.isfinite(number)]
         span = f" from {min(numbers):.10g} to {max(numbers):.10g}" if numbers else ""
         return f"{len(value)} numbers{span}"
