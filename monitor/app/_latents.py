@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,15 +112,12 @@ class Gathering:
         return {field.name for field in parser.parse(lines_of(raw, np.arange(min(KNOWN_ROWS, len(raw))))).columns}
 
 
-def looked_up(
-    offline: Offline, files: Sequence[Path], remembered: Mapping[str, Any], places: I64, scores: F64
-) -> tuple[list[str], F32]:
+def looked_up(offline: Offline, files: Sequence[Path], places: I64, scores: F64) -> tuple[list[str], F32]:
     """What the fields of some records say, and the records encoded, [m, total]; reads the input once more.
 
     Args:
         offline: what the input was scored with.
         files: the input.
-        remembered: the keyed state of the features before the input was read the first time.
         places: of the records in the whole input, rising, [m].
         scores: what they scored then, [m].
 
@@ -128,7 +125,7 @@ def looked_up(
         DataError: the input is not what it was.
     """
     pipeline = offline.pipeline
-    pipeline.features.load_keyed_state(remembered)
+    offline.rewind()
     summaries: list[str] = []
     encoded: list[F32] = []
     start = 0
@@ -136,9 +133,9 @@ def looked_up(
         chosen = np.flatnonzero((places >= start) & (places < start + len(raw)))
         rows = places[chosen] - start
         start += len(raw)
-        if not len(rows) and not remembered:
+        if not len(rows) and not pipeline.in_order:
             continue
-        # The whole batch, as the first time: features that remember must see every record, and scores come out alike.
+        # The whole batch, as the first time: what remembers must see every record, and scores come out alike.
         scored = pipeline.score(raw)
         if not (
             scored.records.ok[rows].all()
@@ -162,12 +159,12 @@ def _summaries(records: RecordBatch, fields: Sequence[Field]) -> list[str]:
 
 
 def _said(value: Any) -> str:
-    """A value as a person reads it; of many numbers how many there are, and their range.
+    """A value as a person reads it; of many numbers how many there are, and their range. Texts stay a list.
 
-    >>> _said(4.0), _said([0.0, 2.5]), _said("x")
-    ('4', '2 numbers from 0 to 2.5', 'x')
+    >>> _said(4.0), _said([0.0, 2.5]), _said("x"), _said(["put", None]), _said([])
+    ('4', '2 numbers from 0 to 2.5', 'x', "['put', None]", '[]')
     """
-    if isinstance(value, list):
+    if isinstance(value, list) and value and not any(isinstance(entry, str) for entry in value):
         numbers = [number for number in value if number is not None and np.isfinite(number)]
         span = f" from {min(numbers):.10g} to {max(numbers):.10g}" if numbers else ""
         return f"{len(value)} numbers{span}"

@@ -67,7 +67,6 @@ def cluster_files(
     from monitor.reporting.clustering import cluster_latent
 
     offline = open_offline(config_path, stream)
-    remembered = offline.pipeline.features.keyed_state()
     with rereadable(inputs) as files:
         paths = [path for path, _ in files]
         gathering = Gathering(offline, files, wanted.label_field)
@@ -79,7 +78,7 @@ def cluster_files(
         )
         outliers = clustering.farthest(wanted.outliers)
         shown = np.unique(np.concatenate([clustering.prototypes, outliers]))
-        summaries, encoded = looked_up(offline, paths, remembered, latents.place[shown], latents.scores[shown])
+        summaries, encoded = looked_up(offline, paths, latents.place[shown], latents.scores[shown])
     about = About(offline.stream, offline.pipeline.bundle.version, gathering.unparsed, wanted.seed)
     rows = shown.tolist()
     facts = report(clustering, latents, dict(zip(rows, summaries, strict=True)), outliers, about)

@@ -80,6 +80,13 @@ class Offline:
         self.stream = stream
         self.pipeline = pipeline
         self.engine = engine
+        self._beginning = pipeline.features.keyed_state(), pipeline.averaging.keyed_state()
+
+    def rewind(self) -> None:
+        """Forget the input, so that the same records are scored alike once more."""
+        features, averaged = self._beginning
+        self.pipeline.features.load_keyed_state(features)
+        self.pipeline.averaging.load_keyed_state(averaged)
 
     def batches(self, inputs: Sequence[Path], progress: Progress, what: str = "scoring") -> Iterator[OfflineBatch]:
         """Every record of the files, in the order of the input; also those that cannot be parsed (``ok`` is False).

@@ -133,6 +133,11 @@ class Config(StrictModel):
         return " in its session" if self.window else ""
 
     @property
+    def timed(self) -> bool:
+        """Whether the event time is read: windows are made of it."""
+        return self.window is not None
+
+    @property
     def manner(self) -> Manner:
         """How to count."""
         return Manner(self.max_events, self.min_count, self.bigrams, self.mask, self.clip, self.within)
@@ -158,7 +163,7 @@ class CountsEncoder:
         return (_source(self.config, self.field),)
 
     def fit(self, batch: RecordBatch) -> FittedEncoder:
-        if self.config.window and batch.times is None:
+        if self.config.timed and batch.times is None:
             raise DataError(f"feature {self.field!r}: the stream has no event time; set its `time:`")
         config, field = self.config, self.field
         benign = [part for _, part in parts(batch, self.fields[0])]

@@ -71,10 +71,14 @@ class TimeEncoder:
         return ()
 
     def fit(self, batch: RecordBatch) -> FittedEncoder:
+        if batch.times is None:
+            raise DataError(f"feature {self.field!r}: the stream has no event time; set its `time:`")
         times, missing = _times(batch)
         known = times[~missing]
         if not len(known):
-            raise DataError(f"feature {self.field!r}: none of {len(batch):,} benign records has an event time")
+            raise DataError(
+                f"feature {self.field!r}: none of {len(batch):,} benign records has an event time; look at `time:`"
+            )
         span = float(known.max() - known.min())
         if span < 2 * DAY:
             raise DataError(

@@ -17,10 +17,10 @@ SHOWN_ITEMS = 5
 
 
 def shown(value: Any) -> str:
-    """One value for a sentence: short, printable, numbers rounded to four digits.
+    """One value for a sentence: short, printable, numbers rounded to four digits, a text of nothing but blanks quoted.
 
-    >>> shown(0.123456), shown(None), shown("a\\x1b[31mb"), shown(9120), shown([1.0, 2.5])
-    ('0.1235', 'missing', 'a\\\\x1b[31mb', '9120', '[1, 2.5]')
+    >>> shown(0.123456), shown(None), shown("a\\x1b[31mb"), shown(9120), shown([1.0, 2.5]), shown("")
+    ('0.1235', 'missing', 'a\\\\x1b[31mb', '9120', '[1, 2.5]', '""')
     """
     if value is None:
         return "missing"
@@ -28,7 +28,8 @@ def shown(value: Any) -> str:
         return _number(float(value))
     if isinstance(value, list | tuple):
         return _items(list(value))
-    return printable(str(value), LONGEST_TEXT)
+    text = printable(str(value), LONGEST_TEXT)
+    return text if text.strip() else f'"{text[: LONGEST_TEXT - 2]}"'
 
 
 def portable(value: Any) -> Any:

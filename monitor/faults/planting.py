@@ -103,7 +103,8 @@ def plant(batch: RecordBatch, field: str, name: str, rows: I64, random: np.rando
     fields = _fields(batch, field, fault)
     before = _truth(batch, fields, fault)
     rows = rows[(batch.ok & _present(before))[rows]]
-    spoiled = fault.spoil(Target(batch, fields, rows, random))
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest become infinite, as in any program
+        spoiled = fault.spoil(Target(batch, fields, rows, random))
     planted = rows[differing(before, _truth(spoiled, fields, fault))[rows]]
     return Planting(spoiled, field, name, planted, before.take(pa.array(planted)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -42,12 +44,13 @@ class Target:
 
     @property
     def spread(self) -> float:
-        """How far usual values lie apart; of a constant its size, or 1."""
+        """How far usual values lie apart, > 0 and finite; of a constant its size, or 1."""
         values = self._finite()
         if not len(values):
             return 1.0
         low, high = np.quantile(values, SPREAD_QUANTILES)
-        return float(high - low or values.max() - values.min() or abs(values[0]) or 1.0)
+        apart = float(high - low or values.max() - values.min() or abs(values[0]) or 1.0)
+        return apart if math.isfinite(apart) else sys.float_info.max
 
     @property
     def positive(self) -> bool:

@@ -45,7 +45,7 @@ def doubts(config: Config) -> list[Problem]:
         Problem("the feature is made of the event time, but the stream has no `time`",
                 dotted(("streams", name, "features", feature.name)))
         for name, stream in config.streams.items() if stream.time is None
-        for feature in stream.features.values() if _reads_no_field(feature)
+        for feature in stream.features.values() if _reads_time(feature)
     ]  # fmt: skip
     exposed = [] if config.server.is_local or config.server.web_config else [Problem(ANYONE, "server.listen")]
     return [*exposed, *silent, *timeless, *idle]
@@ -80,9 +80,10 @@ def written_paths(config: Config, environ: Mapping[str, str]) -> Iterator[tuple[
     yield resolve_state_dir(config, environ), STATE_DIR
 
 
-def _reads_no_field(feature: Feature) -> bool:
+def _reads_time(feature: Feature) -> bool:
+    """Those that read no field do, and those whose options say so."""
     encoder: Encoder = finding.encoder_module(feature.kind).build(feature.options, feature.field)
-    return not encoder.fields
+    return not encoder.fields or getattr(feature.options, "timed", False)
 
 
 def _unread(pattern: str, options: object) -> Iterator[str]:

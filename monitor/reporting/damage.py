@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,6 +27,12 @@ SPREAD_QUANTILES = (0.05, 0.95)
 RANGES = ((0.0, 20.0), (0.0, 50.0), (0.0, 100.0), (50.0, 100.0), (100.0, 200.0))
 """Noise on every entry of a vector, for entries from 0 to 255; other vectors get the same share of their range."""
 PIXEL_HIGH = 255.0
+
+MOST_SPREAD = sys.float_info.max / max(SPREADS)
+"""Of numbers near the largest that there are, so that noise stays finite."""
+
+EXACT = 2.0**53
+"""Whole numbers beyond this are not told from their neighbours by a float64."""
 
 TOKEN_LETTERS = 12
 """An unseen text: 26 ** 12 of them, so that none occurs by chance."""
@@ -104,7 +111,9 @@ def differing(before: Columns, after: Columns) -> Bools:
 
 def scaled_ranges(low: float, high: float) -> list[Range]:
     """``RANGES`` as they are for whole pixels, else as the same share of the benign range."""
-    unit = 1.0 if low >= 0.0 and PIXEL_HIGH / 2 < high <= PIXEL_HIGH else (high - low) / PIXEL_HIGH
+    widest = sys.float_info.max / PIXEL_HIGH  # so that the ends are finite
+    pixels = low >= 0.0 and PIXEL_HIGH / 2 < high <= PIXEL_HIGH
+    unit = 1.0 if pixels else min(high / PIXEL_HIGH - low / PIXEL_HIGH, widest)
     return [(float(f"{a * unit:.3g}"), float(f"{b * unit:.3g}")) for a, b in RANGES]
 
 
@@ -134,14 +143,14 @@ def _multiplied(factor: float) -> Change:
 
 def _added(ends: Range, whole: bool, *, cap: float = np.inf, rounded: bool = False) -> Change:
     """Uniform noise on every value that is there; whole numbers where values and ends are, or ``rounded`` to them."""
-    integers = whole and all(float(end).is_integer() for end in ends)
+    integers = whole and all(float(end).is_integer() and abs(end) <= EXACT for end in ends)
 
     def change(columns: Columns, random: np.random.Generator) -> Columns:
         def noisy(values: F64) -> F64:
             if integers:
                 noise = random.integers(int(ends[0]), int(ends[1]), values.shape, endpoint=True).astype(np.float64)
             else:
-                noise = random.uniform(*ends, values.shape)
+                noise = 2 * random.uniform(ends[0] / 2, ends[1] / 2, values.shape)  # the width may exceed a float64
                 noise = np.rint(noise) if whole and rounded else noise
             return np.minimum(values + noise, cap)
 
@@ -232,12 +241,14 @@ def _whole(columns: Columns) -> bool:
 
 
 def _spread(columns: Columns) -> float:
-    """Of benign values; of a constant its size, or 1, since a constant that changes is a fault too."""
+    """Of benign values, > 0 and finite; of a constant its size, or 1, since a constant that changes is a fault too."""
     values = _values(columns)
     if not len(values):
         return 1.0
-    low, high = np.quantile(values, SPREAD_QUANTILES)
-    return float(high - low or values.max() - values.min() or abs(values[0]) or 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.quantile(values, SPREAD_QUANTILES)
+        spread = float(high - low or values.max() - values.min() or abs(values[0]) or 1.0)
+    return min(spread, MOST_SPREAD) if spread > 0 else MOST_SPREAD  # not a number where the quantiles overflow
 
 
 def columns_of(records: RecordBatch, fields: Sequence[Field]) -> Columns:

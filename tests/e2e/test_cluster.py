@@ -349,27 +349,26 @@ def test_an_input_that_changed_in_between_is_refused(site: Site, tmp_path: Path,
     (tmp_path / "records.txt").write_text("".join(changed))
 
     with pytest.raises(DataError, match=r"records\.txt: changed while it was read; cluster a copy"):
-        looked_up(open_offline(site.config, None), [tmp_path / "records.txt"], {}, np.array([1, 5]), scores[[1, 5]])
+        looked_up(open_offline(site.config, None), [tmp_path / "records.txt"], np.array([1, 5]), scores[[1, 5]])
 
 
-def test_what_is_remembered_of_each_key_is_as_it_was_when_a_record_is_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("score", ["{average: 1}", "{average: 5}"])
+def test_what_is_remembered_of_each_key_is_as_it_was_when_a_record_is_read_again(tmp_path: Path, score: str) -> None:
     random = np.random.default_rng(0)
     times = np.cumsum(random.integers(1, 50, 60)) + 1_700_000_000
     lines = [json.dumps({"t": int(at), "v": float(random.normal())}) + "\n" for at in times]
-    features = ["v: numeric", "pace: interarrival"]
-    site = published(
-        tmp_path, "pace", "json_lines", features, "{epochs: 2, split: none}", "".join(lines), "time: {field: t}"
-    )
+    features = ["v: numeric", "pace: interarrival"] if score == "{average: 1}" else ["v: numeric"]
+    extra = f"time: {{field: t}}\n    score: {score}"
+    site = published(tmp_path, "pace", "json_lines", features, "{epochs: 2, split: none}", "".join(lines), extra)
     with site.config.open("a") as config:
         config.write("limits: {max_batch_records: 10}\n")
     offline = open_offline(site.config, None)
-    remembered = offline.pipeline.features.keyed_state()
     batches = [batch.scored for batch in offline.batches([site.records], lambda *_: None)]
     scores = np.concatenate([scored.scores.scores for scored in batches])
     values = np.concatenate([scored.matrix.values for scored in batches])
     places = np.array([0, 7, 50])  # between them are batches of which none is wanted
 
-    _, encoded = looked_up(offline, [site.records], remembered, places, scores[places])
+    _, encoded = looked_up(offline, [site.records], places, scores[places])
 
     assert len(batches) == 6
     assert np.array_equal(encoded, values[places])

@@ -360,8 +360,12 @@ def test_sinks_that_nobody_uses_and_streams_that_tell_nobody_are_warnings(good: 
     ]
 
 
-def test_a_feature_of_the_event_time_needs_one(good: Path) -> None:
-    text = good.read_text().replace("{a: numeric}", "{a: numeric, hour: time}")
+@pytest.mark.parametrize(
+    "encoding",
+    ["time", "interarrival", "{streaming: {since: true}}", "{counts: {window: session, gap: 60}}"],
+)
+def test_a_feature_of_the_event_time_needs_one(good: Path, encoding: str) -> None:
+    text = good.read_text().replace("{a: numeric}", f"{{a: numeric, hour: {encoding}}}")
 
     (found,) = doubts(load_config_text(text, "f", {}))
 

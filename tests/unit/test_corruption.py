@@ -92,6 +92,21 @@ def test_noise_on_a_constant_is_not_nothing() -> None:
     assert damaged(named(number_damages(number([3.0] * 9), ()), "noise", "± 2 spread"), number([3.0] * 9)) != [3.0] * 9
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[1.7e308, -1.7e308, 0.5], [1.7e308, 1e300, 0.5], [2.0**63, -(2.0**63), 0.0]],
+    ids=["sides", "side", "ids"],
+)
+def test_noise_on_the_largest_numbers_is_finite_wherever_they_are(values: list[float]) -> None:
+    for damage in (*number_damages(number(values), ()), *vector_damages(vectors([values] * 4), ())):
+        if damage.kind == "noise":
+            of_number = number([0.0, 1.0])
+            noisy = damaged(damage, of_number)
+
+            assert np.isfinite(noisy).all()
+            assert noisy != [0.0, 1.0]
+
+
 def test_ranges_that_are_given_are_added_to_numbers_as_they_are() -> None:
     columns = number([0.5, 10.5, -3.5])
 

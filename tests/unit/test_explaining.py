@@ -163,6 +163,8 @@ def test_a_score_is_never_shown_on_the_wrong_side_of_the_limit(score: float, thr
         ([1.0] * 784, "[1, 1, 1, 1, 1, … 784 values]"),
         ([None, "a\n"], r"[missing, a\n]"),
         (b"\xff", r"b'\xff'"),
+        ("", '""'),
+        (" " * 200, '"' + " " * 198 + '"'),
     ],
 )
 def test_a_value_is_shown_as_a_person_would_write_it(value: Any, text: str) -> None:

@@ -245,3 +245,13 @@ def test_what_cannot_be_planted_is_refused_with_the_reason() -> None:
         planted("missing", "wrd", [0], source)
     with pytest.raises(UsageError, match="fault 'silence' moves event times, and these records have none"):
         planted("silence", "", [0], source)
+
+
+@pytest.mark.parametrize("name", ["x10", "noise", "drift"])
+@pytest.mark.parametrize("largest", [[1.7e308, 1e300], [1.7e308, -1.7e308]], ids=["one side", "both sides"])
+def test_the_largest_numbers_become_others_without_a_warning(name: str, largest: list[float]) -> None:
+    source = records(level=largest * 40)
+
+    found = planted(name, "level", range(30, 50), source)
+
+    assert len(found.rows)

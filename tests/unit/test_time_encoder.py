@@ -53,6 +53,8 @@ def test_under_two_days_nothing_can_be_learned() -> None:
 def test_without_event_times_nothing_can_be_learned() -> None:
     with pytest.raises(DataError, match="feature 'x': none of 2 benign records has an event time"):
         encoder("time").fit(records(times=[math.nan, math.nan]))
+    with pytest.raises(DataError, match="feature 'x': the stream has no event time; set its `time:`"):
+        encoder("time").fit(records(y=[1.0]))
 
 
 @settings(max_examples=100, deadline=None)
