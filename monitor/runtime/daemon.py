@@ -139,7 +139,7 @@ class Daemon:
             raise self._no_model()
         self._ledger.register(list(self._plan.sinks))
         self._start_senders(self._new_senders(self._plan))
-        self._health.not_ready(STARTING, "the files there are have not been noted yet")
+        self._health.not_ready(STARTING, "it is starting: the files that are there are being looked at")
         self._scorer.start()
         self._reader.start()
         self._reader.replace(list(self._inputs.values()))
