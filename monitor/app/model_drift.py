@@ -32,6 +32,9 @@ FAR = 2.0
 NOTABLE = 0.01
 """Of the records at least so many must have values never seen."""
 
+LEAST = 1_000
+"""Records: of fewer than this a single attack makes a mean that looks like drift, and nobody should learn that."""
+
 SHOWN = 5
 """Fields named, those furthest away."""
 
@@ -105,13 +108,13 @@ def sign_of_drift(found: Drifted, promise: Limit | None, age_days: float) -> str
     if promise and found.episodes > most(promise, found.records):
         wanted = two_digits(expected(promise, found.records))
         return f"{found.episodes:,} episodes came where {wanted} were expected: an incident, or drift; then retrain"
-    if found.novel > max(NOTABLE, FAR * (found.usual.novel or 0.0)):
+    if found.records >= LEAST and found.novel > max(NOTABLE, FAR * (found.usual.novel or 0.0)):
         return (
             f"{found.novel:.1%} of the records have values that benign data had never shown: retrain if that is normal"
         )
     ratios = found.ratios()
     field = max(ratios, key=lambda name: ratios[name], default=None)
-    if field is not None and ratios[field] > FAR:
+    if found.records >= LEAST and field is not None and ratios[field] > FAR:
         return f"errors in {printable(field)} are {ratios[field]:.1f} times what they were: retrain if that is normal"
     if age_days > OLD_DAYS:
         return f"the model is {age_days:.0f} days old: retrain"

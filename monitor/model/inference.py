@@ -3,6 +3,7 @@
 Matrix kernels round differently with the number of rows, the position of a row among the last few, odd widths and the
 alignment of memory. So every pass has one shape: the same number of rows (behind a short last slice old rows are
 computed again and thrown away) in the same buffers, every layer widened with zero weights to a multiple of 8 columns.
+Small batches have a smaller shape of their own where that proves to give the same bits.
 The same record then has the same error to the last bit, alone or anywhere in any batch.
 """
 

@@ -128,6 +128,7 @@ PROMISE = Limit("budget", 1.0, 5, 999, 0.005, 0.009, Daily(1_000.0, 5.0, 8.0, 1,
         (Drifted(1_000, 40, 0.01, {"level": 0.6}, USUAL), 1.0, "40 episodes came where 5 were expected"),
         (Drifted(1_000, 4, 0.2, {"level": 0.6}, USUAL), 1.0, "20.0% of the records have values .* never shown"),
         (Drifted(1_000, 4, 0.01, {"le\x1bvel": 5.0}, Usual({"le\x1bvel": 0.5})), 1.0, r"le\\x1bvel are 10.0 times"),
+        (Drifted(999, 4, 0.2, {"level": 5.0}, USUAL), 1.0, "no sign of drift"),
         (Drifted(1_000, 4, 0.01, {"level": 0.6}, USUAL), 100.0, "the model is 100 days old: retrain"),
     ],
 )
