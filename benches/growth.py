@@ -69,18 +69,19 @@ def lines(shape: Shape, count: int, seed: int) -> Iterator[str]:
     """
     random = np.random.default_rng(seed)
     causes = np.random.default_rng(7).normal(size=(3, shape.fields))
-    for number in range(count):
-        if number % BLOCK == 0:
-            values = np.round(20 + random.normal(size=(BLOCK, 3)) @ causes, 2)
-            faulty = np.flatnonzero(random.random(BLOCK) < shape.alerts)
-            values[faulty, random.integers(shape.features, size=len(faulty))] = FAULT
-            keys = random.integers(max(1, shape.keys), size=BLOCK)
-        record: dict[str, object] = {f"f{index}": value for index, value in enumerate(values[number % BLOCK].tolist())}
-        if shape.keys:
-            record |= {"at": 1_760_000_000 + number / 1_000, "device": f"d{keys[number % BLOCK]}"}
-        text = json.dumps(record, separators=(",", ":"))
-        padding = shape.bytes - len(text) - len(',"text":""')
-        yield text[:-1] + f',"text":"{"x" * padding}"}}' if padding > 0 else text
+    for first in range(0, count, BLOCK):
+        size = min(BLOCK, count - first)
+        values = np.round(20 + random.normal(size=(size, 3)) @ causes, 2)
+        faulty = np.flatnonzero(random.random(size) < shape.alerts)
+        values[faulty, random.integers(shape.features, size=len(faulty))] = FAULT
+        keys = random.integers(max(1, shape.keys), size=size)
+        for number, (row, key) in enumerate(zip(values.tolist(), keys, strict=True), start=first):
+            record: dict[str, object] = {f"f{index}": value for index, value in enumerate(row)}
+            if shape.keys:
+                record |= {"at": 1_760_000_000 + number / 1_000, "device": f"d{key}"}
+            text = json.dumps(record, separators=(",", ":"))
+            padding = shape.bytes - len(text) - len(',"text":""')
+            yield text[:-1] + f',"text":"{"x" * padding}"}}' if padding > 0 else text
 
 
 def stream(shape: Shape, include: str) -> str:
