@@ -106,8 +106,8 @@ def _unread(pattern: str, options: object) -> Iterator[str]:
 
 
 def _may_be_a_file(path: Path) -> bool:
-    """True also where it cannot be told."""
-    return not _exists(path) or path.is_file()
+    """True also where it cannot be told, and of /dev/null, which is named on purpose."""
+    return not _exists(path) or not (path.is_dir() or path.is_fifo())
 
 
 def may_not_read(path: Path) -> str | None:

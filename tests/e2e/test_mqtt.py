@@ -57,8 +57,8 @@ def test_no_message_is_lost_over_kills_of_daemon_and_broker(tmp_path: Path, mode
 
         found = told(site)
         assert found.keys() >= expected
-        # What was sent last may have arrived although nobody was told so.
-        assert found.keys() <= set(range(0, sender.written + CHUNK, FAULT_EVERY))
+        # What was sent last may have arrived although nobody was told so, or is just being said again.
+        assert found.keys() <= set(range(0, sender.written + AGAIN + CHUNK, FAULT_EVERY))
         again = (found - Counter(found.keys())).total()
         print(f"{sender.written:,} messages, {times} kills of each: 0 lost, {again} told again")
 
