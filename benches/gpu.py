@@ -33,6 +33,7 @@ from monitor.model.networks import network_for
 from monitor.model.windows import Windows
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
+WINDOWED: tuple[Network, ...] = tuple(kind for kind in get_args(Network) if kind != "dense")
 FIELDS, STEPS = 4, 32
 """Of the windows."""
 BATCHES = (256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576)
@@ -117,8 +118,11 @@ def measure(
 
 
 def names(text: str) -> list[Network]:
-    """Networks with commas between."""
-    return [kind for kind in get_args(Network) if kind in text.split(",")]
+    """Networks over windows with commas between."""
+    given = text.split(",")
+    if unknown := [kind for kind in given if kind not in WINDOWED]:
+        raise argparse.ArgumentTypeError(f"no network over windows: {unknown[0]!r}; there are {', '.join(WINDOWED)}")
+    return [kind for kind in WINDOWED if kind in given]
 
 
 def numbers(text: str) -> list[int]:
@@ -131,7 +135,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--device", default="cuda:0")
     options.add_argument("--widths", type=numbers, default=WIDTHS)
-    options.add_argument("--windows", type=names, default=names("conv,gru,lstm"))
+    options.add_argument("--windows", type=names, default=WINDOWED)
     options.add_argument("--batches", type=numbers, default=BATCHES)
     options.add_argument("--seconds", type=float, default=0.3)
     given = options.parse_args()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from monitor.core.names import plural
+
 
 @click.command("init", short_help="Write a configuration from a sample of benign records.")
 @click.argument("samples", nargs=-1, required=True, metavar="SAMPLE...")
@@ -46,4 +48,4 @@ def command(
 
 
 def _unparsed(lines: int) -> str:
-    return f", {lines:,} {'line does' if lines == 1 else 'lines do'} not parse" if lines else ""
+    return f", {plural(lines, 'line does', 'lines do')} not parse" if lines else ""

@@ -10,6 +10,7 @@ import click
 
 from monitor.cli import config_option
 from monitor.cli.showing import json_option, show, show_lines
+from monitor.core.names import plural
 from monitor.core.places import of_messages
 
 if TYPE_CHECKING:
@@ -42,12 +43,11 @@ def _lines(found: StateView) -> Iterator[str]:
         yield f"stream {stream.stream}: {counts.read:,} records read, {counts.alerts:,} alerts"
         yield from map(_file, stream.files)
         if stream.dead_letters:
-            letters = "1 dead letter" if stream.dead_letters == 1 else f"{stream.dead_letters:,} dead letters"
-            yield f"  {letters}; see `aemonitor state dead-letters`"
+            yield f"  {plural(stream.dead_letters, 'dead letter')}; see `aemonitor state dead-letters`"
         if stream.memories:
             yield f"  remembers keys for: {', '.join(stream.memories)}"
     for sink in found.sinks:
-        alerts = "1 alert waits" if sink.waiting == 1 else f"{sink.waiting:,} alerts wait"
+        alerts = plural(sink.waiting, "alert waits", "alerts wait")
         waiting = f"{alerts}, the oldest for {sink.oldest_seconds:.0f} s"
         yield f"sink {sink.sink}: {waiting if sink.waiting else 'nothing waits'}"
 

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from monitor.core.names import plural
 from monitor.core.printable import printable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def amount(count: float) -> str:
 
 
 def _verdict(status: Status) -> Text:
-    open_episodes = f"{status.open_episodes:,} {'episode goes' if status.open_episodes == 1 else 'episodes go'} on"
+    open_episodes = plural(status.open_episodes, "episode goes", "episodes go") + " on"
     calm = status.healthy and status.ready
     words = [f"aemonitor {status.version}", "healthy" if calm else "; ".join(status.troubles), open_episodes]
     return Text(" · ".join(printable(word, 300) for word in words), style="bold" if calm else "bold red")

@@ -28,6 +28,15 @@ def quoted(text: str) -> str:
     return f"'{printable(text, SHOWN_CHARACTERS)}'"
 
 
+def plural(count: int, word: str, words: str = "") -> str:
+    """A count with its noun, and its verb where that changes; ``words`` is said of several, default: with an s.
+
+    >>> plural(1, "episode"), plural(1200, "episode"), plural(2, "alert waits", "alerts wait")
+    ('1 episode', '1,200 episodes', '2 alerts wait')
+    """
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like ``name``, whatever its case; None when none is near.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from monitor.core.arrays import F32, F64, I64
+from monitor.core.names import plural
 from monitor.core.protocols import Finding
 from monitor.encoders._counts_codes import Counted
 from monitor.encoders._counts_reading import Sight
@@ -154,9 +155,8 @@ class Learned:
 
     def _told(self, place: int, count: int, *, over: bool = False) -> str:
         """A count and what it is of: ``"disk full" 14 times``, ``3 distinct events``."""
-        number = f"over {count:,}" if over and count else f"{count:,}"
-        plural = "" if count == 1 else "s"
+        beyond = "over " if over and count else ""
         if place < len(self.names):
-            return f"{self.names[place]} {number} time{plural}" if count else f"{self.names[place]} never"
+            return f"{self.names[place]} {beyond}{plural(count, 'time')}" if count else f"{self.names[place]} never"
         kind = ("", "distinct ", "other ")[place - len(self.names)]
-        return f"{number} {kind}event{plural}"
+        return f"{beyond}{plural(count, f'{kind}event')}"

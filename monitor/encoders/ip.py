@@ -16,6 +16,7 @@ from pydantic import Field as Option
 
 from monitor.core.arrays import F32, F64, Bools, Column
 from monitor.core.errors import DataError
+from monitor.core.names import plural
 from monitor.core.novelty import changed
 from monitor.core.protocols import Encoder, Finding, FittedEncoder
 from monitor.core.records import Field, FieldType, RecordBatch
@@ -258,7 +259,7 @@ class FittedIp:
         if self.constant:
             return f"always {self.constant}"
         more = self.distinct - len(self.usual)
-        return ", ".join(self.usual) + (f" and {more:,} more {'network' if more == 1 else 'networks'}" if more else "")
+        return ", ".join(self.usual) + (f" and {plural(more, 'more network')}" if more else "")
 
 
 def _states(column: Column, found: Addresses) -> dict[str, Bools]:

@@ -11,6 +11,7 @@ import numpy as np
 from monitor.core.alerts import FieldFinding
 from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
+from monitor.core.names import plural
 from monitor.core.printable import printable
 from monitor.core.protocols import Finding
 from monitor.explaining.rarity import rarer_than
@@ -113,7 +114,7 @@ def conclude(stream: str, key: str | None, count: int, seconds: float, peak: flo
     ``web 10.0.0.1: quiet again after 412 anomalous records within 480 s (highest score 4.2)``
     """
     whose = "" if key is None else f" {printable(key)}"
-    records = "1 anomalous record" if count == 1 else f"{count:,} anomalous records within {seconds:,.0f} s"
+    records = plural(count, "anomalous record") + (f" within {seconds:,.0f} s" if count > 1 else "")
     return f"{printable(stream)}{whose}: quiet again after {records} (highest score {peak:.3g})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.core.alerts import FieldFinding
+from monitor.core.names import plural
 from monitor.core.printable import printable
 from monitor.explaining.text import shown
 
@@ -19,7 +20,7 @@ def settle(stream: str, key: str | None, episodes: int, since: str | None, field
     if so, retrain with newer records or label this benign; nothing more is told until it is over``
     """
     whose = "" if key is None else f" {printable(key)}"
-    times = "1 episode" if episodes == 1 else f"{episodes} episodes"
+    times = plural(episodes, "episode")
     begun = f" since {since}" if since else ""
     changes = ", ".join(map(_change, fields[:CHANGES])) or "the record as a whole"
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.core.names import plural
 from monitor.core.printable import printable
 
 NAMED = 5
@@ -32,7 +33,7 @@ def speak(stream: str, seconds: float, key: str | None = None) -> str:
 
 def speak_many(stream: str, keys: int, silent: int, seconds: float) -> str:
     """The same of many keys, of which a few are silent still."""
-    left = f"; {silent:,} more {'is' if silent == 1 else 'are'} silent still, told apart" if silent else ""
+    left = f"; {plural(silent, 'more is', 'more are')} silent still, told apart" if silent else ""
     return f"{printable(stream)}: {keys - silent:,} keys are heard again after a silence of {lasting(seconds)}{left}"
 
 

@@ -22,7 +22,7 @@ from monitor.core.arrays import F32, F64
 from monitor.core.errors import DataError
 from monitor.core.features import Layout
 from monitor.model import ops
-from monitor.model.lost_device import Guard
+from monitor.model.lost_device import Guard, on_gpu
 from monitor.model.network import Network, PlainNetwork
 from monitor.model.numpy_passes import NumpyPasses
 from monitor.model.ops import Kind
@@ -47,9 +47,6 @@ GPU_LANES = 2
 
 MIN_SLICE_ROWS = 64
 """Fewer rows than this leave the matrix kernels idle."""
-
-PROBES = 4 * MIN_SLICE_ROWS
-"""Rows by which it is found out whether small slices give the same bits as large ones."""
 
 BEYOND = float(np.finfo(np.float32).max)
 """The error of a record whose arithmetic overflowed: finite, and larger than any other."""
@@ -88,15 +85,14 @@ class Inference:
     def __init__(
         self, module: Network, layout: Layout, device: torch.device | None = None, slice_rows: int = SLICE_ROWS
     ) -> None:
-        on_gpu = device is not None and device.type != "cpu"
         if module.width != layout.width:
             raise DataError(f"the network reads {module.width} columns, the encoders make {layout.width}")
         self.layout = layout
         self._module: Network = module
         self._kind: Kind = module.kind
         self._width, self._latent_width = layout.width, module.latent_width
-        self._rows = GPU_SLICE_ROWS if on_gpu else _slice_rows(module, slice_rows)
-        self._settle(device, GPU_LANES if on_gpu else 1)
+        self._rows = GPU_SLICE_ROWS if on_gpu(device) else _slice_rows(module, slice_rows)
+        self._settle(device, GPU_LANES if on_gpu(device) else 1)
         self.guard = Guard(device, partial(self._go_over, slice_rows))
 
     def errors(self, values: F32) -> F32:
@@ -207,8 +203,13 @@ def errors_in_turns(lanes: Sequence[Passes], values: F32) -> F32:
 
 def _alike(few: Sequence[Passes], many: Sequence[Passes], total: int) -> bool:
     """Whether two shapes give the same bits, wherever a record stands: that depends on the matrix kernels here."""
-    probes = np.random.default_rng(0).standard_normal((PROBES, total)).astype(np.float32)
-    return all(np.array_equal(work(few, probes), work(many, probes)) for work in (errors_in_turns, _outputs))
+    tried = probes(total)
+    return all(np.array_equal(work(few, tried), work(many, tried)) for work in (errors_in_turns, _outputs))
+
+
+def probes(total: int) -> F32:
+    """Rows [4 * MIN_SLICE_ROWS, total] by which it is found out whether small slices give the same bits as large."""
+    return np.random.default_rng(0).standard_normal((4 * MIN_SLICE_ROWS, total)).astype(np.float32)
 
 
 def _outputs(lanes: Sequence[Passes], values: F32) -> F32:

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
+def on_gpu(device: torch.device | None) -> bool:
+    """Whether that is another device than the CPU, which None means too."""
+    return device is not None and device.type != "cpu"
+
+
 class Guard:
     """Computes on a GPU until that fails, and then on the CPU for good; nothing is lost between.
 
@@ -20,7 +25,7 @@ class Guard:
     """
 
     def __init__(self, device: torch.device | None, go_over: Callable[[], None]) -> None:
-        self._on_gpu = device is not None and device.type != "cpu"
+        self._on_gpu = on_gpu(device)
         self._go_over = go_over
         self.lost = ""
         """Why the GPU is not used any more; empty while nothing failed."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from monitor.core.names import plural
 from monitor.reporting.confusion import rates_of
 from monitor.reporting.evaluation import Confusion, Evaluation, EventScores, Recovered
 from monitor.reporting.wording import UNKNOWN, interval, number, percent, share, short, side_by_side
@@ -121,7 +122,7 @@ def _counts_and_rates(counts: Confusion) -> tuple[str, ...]:
 def found_events(scores: EventScores) -> str:
     """How many events are found and how late, as sentences."""
     found = [event for event in scores.events if event.delay_records is not None]
-    episodes = f"{scores.false_episodes:,} false {'episode' if scores.false_episodes == 1 else 'episodes'}"
+    episodes = plural(scores.false_episodes, "false episode")
     text = (
         f"{len(found):,} of {len(scores.events):,} events found, {episodes}; "
         f"precision {share(scores.precision)}, recall {share(scores.recall)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from monitor.core.names import plural
 from monitor.reporting.evaluation import Confusion, Estimate, Evaluation
 from monitor.reporting.facts import Table, counted
 from monitor.reporting.wording import interval, number, percent, share, short
@@ -49,13 +50,13 @@ def _share_found(counts: Confusion) -> str:
         return "all are found"
     if not counts.true_positives:
         return "none is found"
-    return f"{counts.true_positives:,} {_are(counts.true_positives)} found, {counts.false_negatives:,} missed"
+    return f"{plural(counts.true_positives, 'is', 'are')} found, {counts.false_negatives:,} missed"
 
 
 def _share_false(alerts: int, benign: int) -> str:
     if not alerts:
         return "none raises an alert"
-    return f"{alerts:,} {'raises' if alerts == 1 else 'raise'} an alert ({percent(alerts / benign)})"
+    return f"{plural(alerts, 'raises', 'raise')} an alert ({percent(alerts / benign)})"
 
 
 def _alarms(counts: Confusion) -> tuple[str, ...]:
@@ -63,15 +64,11 @@ def _alarms(counts: Confusion) -> tuple[str, ...]:
     alerts, right = counts.true_positives + counts.false_positives, counts.true_positives
     if not alerts or not counts.false_positives + counts.true_negatives or not right + counts.false_negatives:
         return ()
-    return (f"Of {alerts:,} {'alert' if alerts == 1 else 'alerts'} {right:,} {_are(right)} right.",)
+    return (f"Of {plural(alerts, 'alert')} {plural(right, 'is', 'are')} right.",)
 
 
 def _records(count: int, kind: str) -> str:
-    return f"{count:,} {kind} {'record' if count == 1 else 'records'}"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+    return plural(count, f"{kind} record")
 
 
 def big_numbers(evaluation: Evaluation) -> list[BigNumber]:
@@ -112,7 +109,7 @@ def warnings(evaluation: Evaluation) -> list[str]:
         ("benign", counts.false_positives + counts.true_negatives),
     )
     few = [
-        f"There {_are(count)} only {_records(count, kind)}: one more or less moves a rate by {percent(1 / count)}."
+        f"Only {_records(count, kind)}: one more or less moves a rate by {percent(1 / count)}."
         for kind, count in classes
         if 0 < count < FEW
     ]

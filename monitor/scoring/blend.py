@@ -13,8 +13,8 @@ from monitor.core.arrays import F32, F64, I64
 from monitor.core.features import Layout
 from monitor.model import ops
 from monitor.model.calibration import Calibration, ScoreRange
-from monitor.model.inference import GPU_SLICE_ROWS
-from monitor.model.lost_device import Guard
+from monitor.model.inference import GPU_SLICE_ROWS, MIN_SLICE_ROWS, probes
+from monitor.model.lost_device import Guard, on_gpu
 from monitor.model.network import Network
 from monitor.model.ops import Array, Kind
 from monitor.scoring.evidence import Errors, Evidence
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 ROWS = 512
 """Records of one pass: their distances from the code book stay in the second-level cache."""
-
-FEW_ROWS = 64
-"""So few have passes of their own, if these prove to give the same bits: a small batch need not pay for a large one."""
-
-PROBES = 4 * FEW_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +87,14 @@ class BlendScorer(RarityScorer):
         """Compute there from now on."""
         self._device, self._blend = device, blend
         self._owners = ops.copy(self._array(novelty_owners(self.layout)))
-        on_gpu = device is not None and device.type != "cpu"
         # Every pass has one shape, so that a record's bits do not depend on those beside it (see model.inference).
-        shapes = [(rows, self.layout.total) for rows in (GPU_SLICE_ROWS if on_gpu else ROWS, FEW_ROWS)]
+        shapes = [(rows, self.layout.total) for rows in (GPU_SLICE_ROWS if on_gpu(device) else ROWS, MIN_SLICE_ROWS)]
         self._many, self._few = (ops.buffer(shape, self._kind) for shape in shapes)
         self._few_alike = self._are_few_alike()
 
     def rarity(self, values: F32) -> F64:
         """Bans [n] of encoded records [n, total]: 3 means that one benign record in a thousand is as rare."""
-        few = self._few_alike and len(values) <= FEW_ROWS
+        few = self._few_alike and len(values) <= MIN_SLICE_ROWS
         return self._in_passes(values, *(self._few if few else self._many))
 
     def _in_passes(self, values: F32, stage: Array, stage_rows: F32) -> F64:
@@ -120,8 +114,8 @@ class BlendScorer(RarityScorer):
 
     def _are_few_alike(self) -> bool:
         """Whether small passes give the bits of large ones; that depends on the matrix kernels of the machine."""
-        probes = np.random.default_rng(0).standard_normal((PROBES, self.layout.total)).astype(np.float32)
-        return np.array_equal(self._in_passes(probes, *self._few), self._in_passes(probes, *self._many))
+        tried = probes(self.layout.total)
+        return np.array_equal(self._in_passes(tried, *self._few), self._in_passes(tried, *self._many))
 
     def expected(self, values: F32) -> F32:
         """What the other features say each one should be, [n, total], from passes with it hidden."""

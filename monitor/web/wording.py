@@ -45,15 +45,6 @@ def span(seconds: float) -> str:
     return "0 s"
 
 
-def plural(count: int, word: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "episode"), plural(1200, "episode")
-    ('1 episode', '1,200 episodes')
-    """
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def rfc3339(seconds: float) -> str:
     """Seconds since 1970 as RFC 3339 in UTC.
 

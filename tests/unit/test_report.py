@@ -299,8 +299,8 @@ def test_figures_stand_with_intervals_and_meanings(document: Document) -> None:
         ({"history": History(explained=0.001)}, "The network learned hardly more than the mean record (it collapsed)"),
         ({"unparsed": 7}, "7 of 30 records could not be parsed and are in none of the figures."),
         ({"unlabelled": 9}, "9 of 30 records have no label and are in none of the figures."),
-        ({}, "There are only 10 anomalous records: one more or less moves a rate by 10 %."),
-        ({}, "There are only 20 benign records: one more or less moves a rate by 5 %."),
+        ({}, "Only 10 anomalous records: one more or less moves a rate by 10 %."),
+        ({}, "Only 20 benign records: one more or less moves a rate by 5 %."),
     ],
 )
 def test_what_a_reader_must_know_comes_first(changes: dict[str, object], warning: str) -> None:

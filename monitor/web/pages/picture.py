@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from monitor.core.names import plural
 from monitor.telemetry import Point
 from monitor.telemetry.chart import STEPS
 from monitor.telemetry.names import WINDOWS
-from monitor.web.wording import number, plural
+from monitor.web.wording import number
 
 HEIGHT = 100.0
 """Of the drawing, whose width is a unit a step."""

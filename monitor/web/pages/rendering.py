@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from monitor.core.names import plural
 from monitor.core.printable import printable
 from monitor.explaining.rarity import bans, rarer_than
 from monitor.explaining.text import compared, shown
-from monitor.web.wording import ago, moment, number, plural, rfc3339, size
+from monitor.web.wording import ago, moment, number, rfc3339, size
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from monitor.core.names import plural
 from monitor.telemetry import StreamOverview
 from monitor.web.api.answers import AlertsQuery, Window
 from monitor.web.api.operations import Call, alerts
@@ -14,7 +15,6 @@ from monitor.web.pages.picture import Picture, picture
 from monitor.web.pages.rendering import render
 from monitor.web.site import Site
 from monitor.web.standing import Standing, Tone, expected_episodes, standing, troubles
-from monitor.web.wording import plural
 
 LISTED = 25
 """Episodes on a page."""
@@ -97,8 +97,7 @@ def _verdict(cards: Sequence[Card], found: Sequence[str], unended: int) -> tuple
     going_on = sum(card.stream.open_episodes for card in cards)
     ailing = [card.stream.name for card in cards if card.stands.tone == "bad"]
     if going_on:
-        verb = "is" if going_on == 1 else "are"
-        return f"{plural(going_on, 'episode')} {verb} going on.", "bad"
+        return f"{plural(going_on, 'episode is', 'episodes are')} going on.", "bad"
     if found:
         return "Something is wrong.", "bad"
     if ailing:
@@ -106,8 +105,5 @@ def _verdict(cards: Sequence[Card], found: Sequence[str], unended: int) -> tuple
     if not cards:
         return "No stream is running.", "plain"
     if unended:
-        return (
-            f"No record is anomalous now, but {plural(unended, 'alert')} {'is' if unended == 1 else 'are'} not over.",
-            "bad",
-        )
+        return f"No record is anomalous now, but {plural(unended, 'alert is', 'alerts are')} not over.", "bad"
     return f"All is well: {plural(len(cards), 'stream')} watched, nothing anomalous now.", "good"
