@@ -4,7 +4,9 @@ Each point is the daemon as a user runs it (`aemonitor run --once`), the process
 column tells how the cost of one record has changed since the line above, beside how much the size has grown: what is
 no worse than linear stays below that.
 
-Usage: python benches/growth.py [--records 200000] [--only size,fields,features,keys,streams,files,alerts]
+Small records are many, so that a second of work or more stands beside the seconds of starting.
+
+Usage: python benches/growth.py [--megabytes 200] [--only size,fields,features,keys,streams,files,alerts]
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from throughput import OUT, Usage, run
 ROOT = OUT / "growth"
 BENIGN = 5_000
 ROUNDS = 2
+LEAST_RECORDS, MOST_RECORDS = 50_000, 600_000
 BLOCK = 1_000
 FAULT = 1e6
 
@@ -84,6 +87,12 @@ def lines(shape: Shape, count: int, seed: int) -> Iterator[str]:
             yield text[:-1] + f',"text":"{"x" * padding}"}}' if padding > 0 else text
 
 
+def many(shape: Shape, megabytes: int) -> int:
+    """How many records of this shape are about so much text."""
+    sample = "\n".join(lines(shape, BLOCK, 3))
+    return min(MOST_RECORDS, max(LEAST_RECORDS, megabytes * 1_000_000 * BLOCK // len(sample)))
+
+
 def stream(shape: Shape, include: str) -> str:
     """The configuration of one stream."""
     features = [f"      f{index}: numeric" for index in range(shape.features)]
@@ -112,7 +121,7 @@ class Place:
         shutil.rmtree(ROOT, ignore_errors=True)
         self.logs = ROOT / "logs"
         self.logs.mkdir(parents=True)
-        self.shape, self.config = shape, ROOT / "aemonitor.yaml"
+        self.shape, self.records, self.config = shape, records, ROOT / "aemonitor.yaml"
         names = [f"s{number}" for number in range(shape.streams)]
         streams = "".join(f"  {name}:\n{stream(shape, f'{self.logs}/{name}-*.jsonl')}\n" for name in names)
         self.config.write_text(
@@ -125,12 +134,12 @@ class Place:
         for name in names:
             (self.logs / f"{name}-0.jsonl").unlink()
         self.start = min(self._read().cpu_seconds for _ in range(ROUNDS))
-        self._write(names, records)
+        self._write(names)
 
-    def _write(self, names: Sequence[str], records: int) -> None:
+    def _write(self, names: Sequence[str]) -> None:
         places = [(name, number) for name in names for number in range(self.shape.files)]
-        parts = np.array_split(np.arange(records), len(places))
-        found = lines(self.shape, records, 2)
+        parts = np.array_split(np.arange(self.records), len(places))
+        found = lines(self.shape, self.records, 2)
         for (name, number), part in zip(places, parts, strict=True):
             with (self.logs / f"{name}-{number}.jsonl").open("w") as file:
                 file.writelines(f"{next(found)}\n" for _ in part)
@@ -139,12 +148,12 @@ class Place:
         """Run a command on one core."""
         return run(aemonitor(command, "--config", self.config, *options), {"OMP_NUM_THREADS": "1"})
 
-    def measured(self, series: str, value: float, records: int) -> Point:
+    def measured(self, series: str, value: float) -> Point:
         """What a record costs, of the round that was disturbed least."""
         rounds = [self._read() for _ in range(ROUNDS)]
         size = sum(path.stat().st_size for path in self.logs.iterdir())
-        cost = (min(usage.cpu_seconds for usage in rounds) - self.start) / records * 1e6
-        return Point(series, value, size / records, cost, max(usage.rss_mb for usage in rounds))
+        cost = (min(usage.cpu_seconds for usage in rounds) - self.start) / self.records * 1e6
+        return Point(series, value, size / self.records, cost, max(usage.rss_mb for usage in rounds))
 
     def _read(self) -> Usage:
         """Read everything once, from a fresh ledger."""
@@ -188,14 +197,14 @@ def plot(found: dict[str, list[Point]], path: Path) -> None:
 def main() -> None:
     """Measure, print each table, keep the figures and the plot."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--records", type=int, default=200_000)
+    options.add_argument("--megabytes", type=int, default=200)
     options.add_argument("--only", default=",".join(SERIES))
     given = options.parse_args()
     found: dict[str, list[Point]] = {}
     for name in given.only.split(","):
         option, shapes = SERIES[name]
         found[name] = [
-            Place(shape, given.records).measured(name, getattr(shape, option), given.records) for shape in shapes
+            Place(shape, many(shape, given.megabytes)).measured(name, getattr(shape, option)) for shape in shapes
         ]
         print(f"{table(found[name])}\n", flush=True)
     (OUT / "growth.json").write_text(json.dumps([asdict(point) for each in found.values() for point in each], indent=2))

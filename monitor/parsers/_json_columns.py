@@ -29,21 +29,20 @@ def valid(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def column(values: Sequence[Any], kind: FieldType, *, booleans: bool = True) -> Column:
+def column(values: Sequence[Any], kind: FieldType) -> Column:
     """One field's values, None where missing, as a column of the wanted type.
 
     A number may be written as text. In a number column everything else is NaN; in a text column it is its JSON text.
-    ``booleans=False`` promises that no bool is among the values, which saves looking for them.
     """
     match kind:
         case FieldType.NUMBER:
-            return _numbers(values, booleans)
+            return _numbers(values)
         case FieldType.TEXT:
             return _texts(values)
         case FieldType.BOOLEAN:
             return _booleans(values)
         case FieldType.VECTOR:
-            return _vectors(values, booleans)
+            return _vectors(values)
         case FieldType.TEXTS:
             return _lists_of_texts(values)
 
@@ -64,14 +63,20 @@ def natural_type(values: Sequence[Any]) -> FieldType:
     return FieldType.TEXT
 
 
-def _numbers(values: Sequence[Any], booleans: bool) -> Column:
-    # pyarrow takes True for 1.0 without a word, so bools must be looked for.
-    if not (booleans and bool in set(map(type, values))):
-        try:
-            return pa.array(values, pa.float64())
-        except _not_plain():
-            pass
+def _numbers(values: Sequence[Any]) -> Column:
+    try:
+        plain = pa.array(values, pa.float64())
+    except _not_plain():
+        plain = None
+    if plain is not None and not (_has_zero_or_one(plain) and bool in set(map(type, values))):
+        return plain
     return pc.coalesce(pa.array(map(_number, values), pa.float64()), to_number(_only_texts(values)))
+
+
+def _has_zero_or_one(numbers: Column) -> bool:
+    """Whether there may have been a bool: pyarrow takes True for 1.0 without a word."""
+    found = numbers.to_numpy(zero_copy_only=False)
+    return bool(((found == 0) | (found == 1)).any())
 
 
 def _number(value: Any) -> float | None:
@@ -137,9 +142,9 @@ def _boolean(value: Any) -> bool | None:
     return bool(value) if isinstance(value, int | float) and value in {0, 1} else None
 
 
-def _vectors(values: Sequence[Any], booleans: bool) -> Column:
+def _vectors(values: Sequence[Any]) -> Column:
     """Elements that are no number are NaN and keep their place; a text may be a vector too."""
-    vectors = _lists(values, lambda elements: pc.fill_null(_numbers(elements, booleans), np.nan), FieldType.VECTOR)
+    vectors = _lists(values, lambda elements: pc.fill_null(_numbers(elements), np.nan), FieldType.VECTOR)
     if str in set(map(type, values)):
         return pc.coalesce(vectors, to_vector(_only_texts(values)))
     return vectors

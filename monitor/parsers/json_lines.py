@@ -73,11 +73,8 @@ class JsonLines:
         fields = self._fields
         if fields is None:
             fields = [Field(name, natural_type(values[name])) for name in names]
-        booleans = b"true" in raw.data or b"false" in raw.data
         columns = {
-            field: column(values[field.name], field.type, booleans=booleans)
-            if field.name in values
-            else nulls(field.type, len(raw))
+            field: column(values[field.name], field.type) if field.name in values else nulls(field.type, len(raw))
             for field in fields
         }
         ok = np.ones(len(raw), dtype=np.bool_)
