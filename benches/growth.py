@@ -6,7 +6,7 @@ no worse than linear stays below that.
 
 Small records are many, so that a second of work or more stands beside the seconds of starting.
 
-Usage: python benches/growth.py [--megabytes 200] [--only size,fields,features,keys,streams,files,alerts]
+Usage: python benches/growth.py [--megabytes 400] [--only size,fields,features,keys,streams,files,alerts]
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from throughput import OUT, Usage, run
 
 ROOT = OUT / "growth"
 BENIGN = 5_000
-ROUNDS = 2
-LEAST_RECORDS, MOST_RECORDS = 50_000, 600_000
+ROUNDS = 3
+LEAST_RECORDS, MOST_RECORDS = 150_000, 600_000
 BLOCK = 1_000
 FAULT = 1e6
 
@@ -197,7 +197,7 @@ def plot(found: dict[str, list[Point]], path: Path) -> None:
 def main() -> None:
     """Measure, print each table, keep the figures and the plot."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--megabytes", type=int, default=200)
+    options.add_argument("--megabytes", type=int, default=400)
     options.add_argument("--only", default=",".join(SERIES))
     given = options.parse_args()
     found: dict[str, list[Point]] = {}

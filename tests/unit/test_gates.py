@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -38,7 +39,7 @@ from monitor.core.clock import ManualClock
 from monitor.core.config import Config, StreamConfig
 from monitor.core.errors import BundleError
 from monitor.core.limit import Daily, Limit
-from monitor.core.records import RecordBatch
+from monitor.core.records import Field, FieldType, RecordBatch
 from monitor.core.rows import take
 from monitor.deciding.episode import WARNING, Episode
 from monitor.deciding.episodes import Episodes
@@ -153,6 +154,8 @@ def test_a_field_that_is_gone_is_a_changed_schema(bench: Bench) -> None:
     gone = bench.remade(trials=Trials(missing={"load": 0.2}))
 
     assert schema.gate(bench.contest()).words == "nothing to compare with; every field occurs"
+    misspelled = replace(bench.records, columns={Field("laod", FieldType.NUMBER): pa.nulls(len(bench.records))})
+    assert "in no record: laod; `aemonitor check" in schema.gate(replace(bench.contest(), records=misspelled)).words
     assert schema.gate(bench.contest(champion=before)).passed
     words = refused(schema.gate(bench.contest(champion=gone)))
     assert words == "load is missing in 0% of the records, it was in 20%"

@@ -27,7 +27,9 @@ def gate(contest: Contest) -> Gate:
     changes = {name: now[name] - share for name, share in before.items() if name in now}
     if not changes:
         empty = [printable(name) for name, share in now.items() if share == 1]
-        told = f"never seen: {', '.join(empty)}" if empty else "nothing to compare with; every field occurs"
+        if not empty:
+            return Gate("schema", True, "nothing to compare with; every field occurs")
+        told = f"in no record: {', '.join(empty)}; `aemonitor check --sample` tells which fields there are"
         return Gate("schema", True, told)
     field = max(changes, key=lambda name: abs(changes[name]))
     told = "missing values as before"
