@@ -31,12 +31,11 @@ from monitor.runtime.serving import Serving
 from monitor.runtime.signals import Signals
 from monitor.runtime.throughput import Throughput
 from monitor.telemetry import Telemetry
+from monitor.web import STARTING
 
 TICK_SECONDS = 0.25
 MODEL_POLL_SECONDS = 1.0
 CONFIG_POLL_SECONDS = 2.0
-STARTING = "start"
-"""The reason for not being ready until it is in the ledger which files there are: a crash before that forgets them."""
 SHUTDOWN_SECONDS = 20.0
 """The batch that is being scored, and then the alerts that wait to be delivered, get so long each; mostly a moment."""
 STOP_SECONDS = 4.0

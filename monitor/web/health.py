@@ -10,6 +10,12 @@ from monitor.core.clock import Clock
 STALE_SECONDS = 10.0
 """A thread that has not said anything for so long hangs: every one of them turns several times a second."""
 
+STARTING = "start"
+"""The reason for not being ready until it is in the ledger which files there are: a crash before that forgets them.
+
+Nothing is wrong then, and it is over in seconds.
+"""
+
 
 class Health:
     """Collects heartbeats and reasons for not being ready. Nothing said is healthy and ready.
@@ -52,6 +58,12 @@ class Health:
             now = self._clock.monotonic()
             ages = {name: now - beat for name, beat in sorted(self._beats.items())}
         return [f"{name}: no sign of life for {age:.0f} s" for name, age in ages.items() if age >= STALE_SECONDS]
+
+    def starting(self) -> bool:
+        """Whether nothing is amiss but that it has only begun."""
+        with self._lock:
+            begun = set(self._reasons) == {STARTING}
+        return begun and not self.stale()
 
     def missing(self) -> list[str]:
         """The reasons for not being ready, in the order of their keys; empty means ready."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from monitor.app.labels import read_labels
 from monitor.core.accounting import Counts
 from monitor.core.alerts import FieldFinding
-from monitor.web import Server
+from monitor.web import STARTING, Server
 from tests.support_files import alert
 from tests.support_pages import ANN, HOSTILE, Place, begun, hostile, over, post
 from tests.support_web import ask
@@ -129,11 +129,14 @@ def test_a_stream_that_does_not_watch_says_why(
 
 def test_troubles_and_open_episodes_lead_the_page(server: Server, place: Place) -> None:
     learned(place)
+    place.health.not_ready(STARTING, "the files are being looked at")
+    assert "Starting. the files are being looked at" in words(page(server))
+
     place.health.not_ready("x", "the disk is full")
     troubled = words(page(server))
     place.telemetry.stream("web").watch_episodes(lambda: 2)
 
-    assert "Something is wrong. the disk is full" in troubled
+    assert "Something is wrong. the files are being looked at the disk is full" in troubled
     assert "2 episodes are going on." in words(page(server))
 
 

@@ -57,7 +57,8 @@ def status_page(site: Site, assets: Mapping[str, Asset], query: PageQuery, given
     cards = [_card(site, stream, query.window, now) for stream in streams]
     found = troubles(site.health)
     unended = alerts(Call(site, AlertsQuery(state="firing", limit=LISTED), None, None)).alerts
-    verdict, tone = _verdict(cards, found, len(unended))
+    starting = site.health.starting()
+    verdict, tone = ("Starting.", "plain") if starting else _verdict(cards, found, len(unended))
     return render(
         "status.html.j2",
         root="",
