@@ -268,6 +268,15 @@ class StreamConfig(StrictModel):
     )
 
     @model_validator(mode="after")
+    def _budget_by_held_out_records(self) -> Self:
+        if self.alert.budget is not None and self.model.split == "none":
+            raise ValueError(
+                "alert.budget: with model.split: none every record is learned, so none can tell the rate; "
+                "use split: time, or give a threshold"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _masked_as_learned(self) -> Self:
         if self.score.method == "masked" and not self.model.masking:
             raise ValueError(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from monitor.core.alert_config import AlertConfig
 from monitor.core.arrays import F64, I64
 from monitor.core.config import ScoreConfig
-from monitor.core.errors import UsageError
 from monitor.core.limit import Limit
 from monitor.core.records import RecordBatch
 from monitor.deciding.alike import alike
@@ -83,19 +82,6 @@ def benign_limit(benign: HeldOut, alert: AlertConfig, told: Told) -> Limit:
     if alert.budget_per_day is None:
         return rate_limit(benign, alert.false_alarm_rate)
     return budget_limit(benign, alert.budget_per_day, told)
-
-
-def check_budget(alert: AlertConfig, split: str) -> None:
-    """A budget needs records that nothing was learned from.
-
-    Raises:
-        UsageError: there are none, and a budget is asked for.
-    """
-    if alert.budget is not None and split == "none":
-        raise UsageError(
-            "alert.budget: with model.split: none every record is learned, so none can tell the rate; "
-            "use split: time, or give a threshold"
-        )
 
 
 def told_again(told: ToldRecords | None, features: FeatureSpace, scorer: L1Scorer) -> Told:

@@ -32,7 +32,7 @@ from monitor.scoring.canary import with_scores
 from monitor.scoring.choice import scorer_of
 from monitor.training.fitting import fit
 from monitor.training.halfway import Halfway
-from monitor.training.limits import check_budget, l1_limit, nothing_older, rarity_range, told_again
+from monitor.training.limits import l1_limit, nothing_older, rarity_range, told_again
 from monitor.training.sampled import learned_of, only_remembered, with_judged
 from monitor.training.score_fitting import learn_score
 from monitor.training.splits import Split, split
@@ -119,7 +119,6 @@ def train(
         TryLaterError: too few records, or too few to keep the budget of false alerts.
         UsageError: a budget, and no record is held out.
     """
-    check_budget(judging.alert, config.split)
     whole = split(len(records), records.times, config.split)
     parts, suspects = trimmed(learned_of(whole, records), records, encoders, config, device)
     features = FeatureSpace.fit(encoders, take(records, parts.order[parts.train]), novelty=config.novelty)

@@ -412,6 +412,13 @@ def test_masked_scores_need_a_network_that_learned_without_a_field() -> None:
     assert config.streams["web"].score.method == "masked"
 
 
+def test_a_budget_needs_records_that_nothing_was_learned_from() -> None:
+    (problem,) = problems(with_stream("alert: {budget: 5/day}\nmodel: {split: none}"))
+
+    assert problem.message.startswith("alert.budget: with model.split: none every record is learned")
+    assert problem.key_path == "streams.web"
+
+
 @pytest.mark.parametrize("other", ["threshold: 2", "false_alarm_rate: 0.1"])
 def test_a_budget_is_the_only_rule(other: str) -> None:
     (problem,) = problems(with_stream(f"alert: {{budget: 5/day, {other}}}"))
