@@ -1,4 +1,4 @@
-"""How the cost of a record grows with its size, its fields, features, keys, and with streams, files and alerts.
+"""How the cost of a record grows with its size, its fields, features, keys, and with streams and files.
 
 Each point is the daemon as a user runs it (`aemonitor run --once`), the processor time of starting left out. A second
 column tells how the cost of one record has changed since the line above, beside how much the size has grown: what is
@@ -6,7 +6,7 @@ no worse than linear stays below that.
 
 Small records are many, so that a second of work or more stands beside the seconds of starting.
 
-Usage: python benches/growth.py [--megabytes 400] [--only size,fields,features,keys,streams,files,alerts]
+Usage: python benches/growth.py [--megabytes 400] [--only size,fields,features,keys,streams,files]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,11 @@ BENIGN = 5_000
 ROUNDS = 3
 LEAST_RECORDS, MOST_RECORDS = 150_000, 600_000
 BLOCK = 1_000
-FAULT = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the records and the installation of one point look like; ``alerts`` is the share of anomalous records."""
+    """What the records and the installation of one point look like."""
 
     bytes: int = 300
     fields: int = 16
@@ -40,7 +39,6 @@ class Shape:
     keys: int = 0
     streams: int = 1
     files: int = 1
-    alerts: float = 0.0
 
 
 SERIES: dict[str, tuple[str, Sequence[Shape]]] = {
@@ -50,7 +48,6 @@ SERIES: dict[str, tuple[str, Sequence[Shape]]] = {
     "keys": ("keys", [Shape(keys=count) for count in (10, 1_000, 100_000, 1_000_000)]),
     "streams": ("streams", [Shape(streams=count) for count in (1, 10, 100)]),
     "files": ("files", [Shape(files=count) for count in (1, 10, 100, 1_000, 5_000)]),
-    "alerts": ("alerts", [Shape(alerts=share) for share in (0.0, 0.001, 0.01, 0.1, 0.5)]),
 }
 
 
@@ -75,8 +72,6 @@ def lines(shape: Shape, count: int, seed: int) -> Iterator[str]:
     for first in range(0, count, BLOCK):
         size = min(BLOCK, count - first)
         values = np.round(20 + random.normal(size=(size, 3)) @ causes, 2)
-        faulty = np.flatnonzero(random.random(size) < shape.alerts)
-        values[faulty, random.integers(shape.features, size=len(faulty))] = FAULT
         keys = random.integers(max(1, shape.keys), size=size)
         for number, (row, key) in enumerate(zip(values.tolist(), keys, strict=True), start=first):
             record: dict[str, object] = {f"f{index}": value for index, value in enumerate(row)}
@@ -127,7 +122,7 @@ class Place:
         self.config.write_text(
             f"server: {{listen: none}}\nstate_dir: {ROOT / 'state'}\ndevice: cpu\nstreams:\n{streams}"
         )
-        benign = "".join(f"{line}\n" for line in lines(replace(shape, alerts=0.0), BENIGN, 1))
+        benign = "".join(f"{line}\n" for line in lines(shape, BENIGN, 1))
         for name in names:
             (self.logs / f"{name}-0.jsonl").write_text(benign)
         self.aemonitor("retrain", "--force")
