@@ -63,7 +63,7 @@ class Point:
 
 
 def lines(shape: Shape, count: int, seed: int) -> Iterator[str]:
-    """Readings that follow a few hidden causes; of ``alerts`` of them one value is far out.
+    """Readings that follow a few hidden causes.
 
     Never many at once: the system counts what a process had as memory of those it starts.
     """
