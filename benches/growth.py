@@ -4,7 +4,7 @@ Each point is the daemon as a user runs it (`aemonitor run --once`), the process
 column tells how the cost of one record has changed since the line above, beside how much the size has grown: what is
 no worse than linear stays below that.
 
-Small records are many, so that a second of work or more stands beside the seconds of starting.
+Small records are many, so that the work can be told from the seconds of starting.
 
 Usage: python benches/growth.py [--megabytes 400] [--only size,fields,features,keys,streams,files]
 """
